@@ -1,0 +1,129 @@
+"""Devices: `cpu()`, `gpu()` and the context that arrays are created on when none is given."""
+
+from __future__ import annotations
+
+from typing import Dict, Tuple, Union
+
+from ._scope import ScopeStack
+from .base import MXNetError
+
+__all__ = ["Context", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"]
+
+
+class _ContextMeta(type):
+    """Gives the class itself the attribute `Context.default_ctx`."""
+
+    @property
+    def default_ctx(cls) -> Context:
+        return _stack.current
+
+    @default_ctx.setter
+    def default_ctx(cls, ctx: Context) -> None:
+        if not isinstance(ctx, Context):
+            raise TypeError(f"[Context.default_ctx] wrong type: got {type(ctx).__name__}, expected Context")
+        _stack.replace(ctx)
+
+
+class Context(metaclass=_ContextMeta):
+    """A device, such as `cpu(0)` or `gpu(1)`.
+
+    A `with` statement makes it the default device of the thread: ``with mx.cpu(1): ...``. Contexts compare and
+    hash by device type and number.
+
+    Parameters
+    ----------
+    device_type : str or Context
+        ``'cpu'``, ``'gpu'``, ``'cpu_pinned'`` or ``'cpu_shared'``; a Context is copied, `device_id` is then ignored.
+    device_id : int, default 0
+        Number of the device among those of its type.
+
+    Raises
+    ------
+    ValueError
+        If the device type is unknown.
+    """
+
+    devtype2str: Dict[int, str] = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared"}
+    devstr2type: Dict[str, int] = {"cpu": 1, "gpu": 2, "cpu_pinned": 3, "cpu_shared": 5}
+
+    device_typeid: int
+    device_id: int
+
+    def __init__(self, device_type: Union[str, Context], device_id: int = 0) -> None:
+        if isinstance(device_type, Context):
+            self.device_typeid, self.device_id = device_type.device_typeid, device_type.device_id
+            return
+        if device_type not in self.devstr2type:
+            raise ValueError(
+                f"[Context] unknown device type: got {device_type!r}, expected one of {', '.join(self.devstr2type)}"
+            )
+        self.device_typeid = self.devstr2type[device_type]
+        self.device_id = int(device_id)
+
+    @property
+    def device_type(self) -> str:
+        """``'cpu'``, ``'gpu'``, ``'cpu_pinned'`` or ``'cpu_shared'``."""
+        return self.devtype2str[self.device_typeid]
+
+    def _key(self) -> Tuple[int, int]:
+        return self.device_typeid, self.device_id
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Context) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"{self.device_type}({self.device_id})"
+
+    def __enter__(self) -> Context:
+        _stack.push(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _stack.pop()
+
+    def empty_cache(self) -> None:
+        """Return unused pooled memory of a GPU to the driver; a CPU has none to return."""
+        if self.device_type == "gpu":
+            raise _no_cuda("Context.empty_cache")
+
+
+_stack: ScopeStack[Context] = ScopeStack(lambda: Context("cpu", 0))
+
+
+def cpu(device_id: int = 0) -> Context:
+    """Return the context of CPU number `device_id`; all of them are the same processor and memory."""
+    return Context("cpu", device_id)
+
+
+def cpu_pinned(device_id: int = 0) -> Context:
+    """Return the context of page-locked CPU memory; without a GPU it is plain CPU memory."""
+    return Context("cpu_pinned", device_id)
+
+
+def gpu(device_id: int = 0) -> Context:
+    """Return the context of GPU number `device_id`. Whether there is such a GPU is checked when it is first used."""
+    return Context("gpu", device_id)
+
+
+def num_gpus() -> int:
+    """Return how many GPUs this build of symbind can use: 0 in a build without CUDA."""
+    return 0
+
+
+def gpu_memory_info(device_id: int = 0) -> Tuple[int, int]:
+    """Return free and total bytes of a GPU. Raises MXNetError in a build without CUDA."""
+    raise _no_cuda("gpu_memory_info")
+
+
+def current_context() -> Context:
+    """Return the context of the innermost `with` statement of this thread, `cpu(0)` outside of any."""
+    return _stack.current
+
+
+def _no_cuda(function: str) -> MXNetError:
+    return MXNetError(
+        f"[{function}] this build of symbind has no CUDA support: use mx.cpu() instead of mx.gpu()"
+    )
