@@ -1,0 +1,194 @@
+// What the engine knows about an operator: an OpDef per name, filled in by cpp/ops/<family>.cpp.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/params.h"
+#include "base/shape.h"
+#include "base/span.h"
+
+namespace symbind {
+
+class Graph;
+struct OpDef;
+struct RandomState;
+
+// One output of one node of a Graph.
+struct EntryId {
+  int32_t node = -1;
+  int32_t index = 0;
+  bool valid() const { return node >= 0; }
+  bool operator==(const EntryId& o) const { return node == o.node && index == o.index; }
+};
+
+// A memory layout other than row-major; only backends make and understand them.
+struct Layout {
+  virtual ~Layout() = default;
+  virtual bool equals(const Layout& other) const = 0;
+  virtual size_t bytes() const = 0;
+  // True when there are elements that are not part of the tensor (channels rounded up to a block).
+  virtual bool padded() const = 0;
+};
+using LayoutPtr = std::shared_ptr<const Layout>;  // null: row-major
+inline bool same_layout(const LayoutPtr& a, const LayoutPtr& b) {
+  return a == b || (a && b && a->equals(*b));
+}
+
+struct TensorDesc {
+  Shape shape;
+  DType dtype = DType::kUnknown;
+  LayoutPtr layout;
+  size_t bytes() const { return layout ? layout->bytes() : static_cast<size_t>(checked_bytes(shape, dtype_size(dtype))); }
+};
+
+// Work fused onto the end of an operator by the fuse pass.
+struct PostOp {
+  enum Kind { kRelu, kSigmoid, kTanh, kSoftRelu, kClip, kSum };
+  Kind kind = kRelu;
+  float alpha = 0;  // kClip: lower bound; kRelu: slope below zero
+  float beta = 0;   // kClip: upper bound
+  int input = -1;   // kSum: which input of the node is added
+};
+
+// Everything a kernel may decide on at bind time.
+struct KernelRequest {
+  const void* params = nullptr;
+  Span<const TensorDesc> in;
+  Span<const TensorDesc> out;
+  std::vector<bool> out_used;  // false: nobody reads this output, its pointer may be null
+  bool is_train = false;
+  RandomState* random = nullptr;
+  Span<const PostOp> post_ops;
+  int num_threads = 1;
+};
+
+// A kernel bound to shapes, dtypes and layouts: run(self, inputs, outputs, workspace) and nothing else at run time.
+// It must not allocate, look anything up, or throw for reasons known at bind time.
+struct Kernel {
+  using Run = void (*)(void* self, void* const* in, void* const* out, void* workspace);
+  Run run = nullptr;
+  std::shared_ptr<void> self;
+  size_t workspace = 0;  // bytes, 64-byte aligned at run time
+};
+
+// Wraps a callable (in, out, workspace) as a Kernel.
+template <class F>
+Kernel make_kernel(F f, size_t workspace = 0) {
+  Kernel k;
+  k.self = std::make_shared<F>(std::move(f));
+  k.run = [](void* self, void* const* in, void* const* out, void* ws) { (*static_cast<F*>(self))(in, out, ws); };
+  k.workspace = workspace;
+  return k;
+}
+
+// Shape inference of one node. Rules run in both directions: they may fill unknown inputs from known outputs.
+// set_in/set_out merge what the rule knows into the shape and fail with the argument's name on a contradiction.
+struct ShapeContext {
+  const OpDef& op;
+  const void* params;
+  Span<Shape> in;
+  Span<Shape> out;
+  void set_in(int i, const Shape& shape);
+  void set_out(int i, const Shape& shape);
+};
+
+struct TypeContext {
+  const OpDef& op;
+  const void* params;
+  Span<DType> in;
+  Span<DType> out;
+  void set_in(int i, DType type);
+  void set_out(int i, DType type);
+};
+
+// Builds the gradient of one node. Shapes and dtypes of the forward graph are known.
+struct GradContext {
+  Graph& graph;
+  int32_t node;
+  std::vector<EntryId> out_grads;  // not valid: that output has no gradient
+
+  const void* params() const;
+  int num_inputs() const;
+  EntryId input(int i) const;
+  EntryId output(int i) const { return {node, i}; }
+  const Shape& input_shape(int i) const;
+  // The gradient of output i; zeros when nothing depends on it.
+  EntryId out_grad(int i);
+  // A node with parsed attributes; the entry is its first output.
+  EntryId apply(const char* op, std::vector<EntryId> inputs, const AttrMap& attrs = {});
+  // A node that shares this node's params; output k has shape and dtype of forward input `like[k]`.
+  int32_t backward(const char* op, std::vector<EntryId> inputs, const std::vector<int>& like);
+};
+// One entry per input; an invalid entry means "no gradient flows there".
+using GradFn = std::function<std::vector<EntryId>(GradContext&)>;
+
+// Lets an operator choose layouts: it sees the layouts its inputs arrive in and changes in[i].layout to what it wants
+// and out[i].layout to what it will produce. The layout pass adds reorders.
+struct LayoutRequest {
+  const void* params;
+  Span<TensorDesc> in;
+  Span<TensorDesc> out;
+  bool is_train;
+};
+
+struct OpTraits {
+  bool elementwise = false;       // out[i] depends on in[*][i] alone, all of one shape
+  bool keeps_zero = false;        // f(0) == 0, so it may run over the padding of blocked layouts
+  bool identity_view = false;     // the output is the input's bytes under another shape
+  bool random = false;            // two equal nodes are not the same value
+  bool is_loss = false;           // ignores the gradient of its outputs
+  bool no_fold = false;           // never a constant or a common subexpression
+  std::vector<std::pair<int, int>> inplace;  // (input, output) that may share memory
+};
+
+struct OpDef {
+  std::string name;
+  std::vector<std::string> aliases;
+  std::string doc;
+  ParamsSpec params;
+
+  // Inputs: fixed names, or variable arity through the attribute `num_args_key` ("num_args").
+  std::vector<std::string> inputs{"data"};
+  std::function<int(const void*)> num_inputs;  // null: all of `inputs`
+  std::function<std::vector<std::string>(const void*)> input_names;  // null: the first num_inputs of `inputs`
+  std::string num_args_key;
+  std::vector<int> aux;  // inputs that are auxiliary states: written by training forward passes
+  // Variables made for inputs the user leaves out get these attributes ("__init__", ...), by input name.
+  std::map<std::string, AttrMap> variable_attrs;
+
+  std::vector<std::string> outputs{"output"};
+  std::function<int(const void*)> num_outputs;          // null: all of `outputs`
+  std::function<int(const void*)> num_visible_outputs;  // null: all outputs
+  std::function<std::vector<std::string>(const void*)> output_names;
+
+  std::function<void(ShapeContext&)> infer_shape;
+  std::function<void(TypeContext&)> infer_type;  // null: one dtype for everything
+  GradFn gradient;                               // null: not differentiable
+  std::function<Kernel(const KernelRequest&)> kernel;
+  std::function<void(LayoutRequest&)> layout;                        // null: row-major only (or agnostic by traits)
+  std::function<bool(const void* params, PostOp&)> as_post_op;       // can this node be fused onto its producer?
+  std::function<bool(const TensorDesc& out, const PostOp&)> accepts_post_op;  // can it be fused onto this node?
+  OpTraits traits;
+  bool visible = true;  // false: internal (gradients, passes); not in mx.sym or mx.nd
+
+  int input_count(const void* p) const;
+  int output_count(const void* p) const;
+  int visible_output_count(const void* p) const;
+  std::vector<std::string> input_list(const void* p) const;
+  std::vector<std::string> output_list(const void* p) const;
+  bool is_aux(int input) const;
+};
+
+template <class P>
+const P& as(const void* params) {
+  return *static_cast<const P*>(params);
+}
+
+// Rules that many operators share.
+void infer_same_shape(ShapeContext& c);   // all inputs and outputs alike
+void infer_same_type(TypeContext& c);
+
+}  // namespace symbind

@@ -1,0 +1,21 @@
+// Blocks of memory: 64-byte aligned, reference counted, possibly owned by somebody else (a NumPy array).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+namespace symbind {
+
+struct Storage {
+  void* data = nullptr;
+  size_t bytes = 0;
+  std::shared_ptr<void> owner;
+};
+using StoragePtr = std::shared_ptr<Storage>;
+
+// Uninitialised memory. Blocks of 2 MiB and more are aligned for huge pages.
+StoragePtr allocate_storage(size_t bytes);
+// Wraps memory that `owner` keeps alive.
+StoragePtr wrap_storage(void* data, size_t bytes, std::shared_ptr<void> owner);
+
+}  // namespace symbind
