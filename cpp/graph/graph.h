@@ -18,6 +18,7 @@ struct GraphNode {
   int32_t first_entry = 0;  // its outputs are entries first_entry .. first_entry + num_outputs - 1
   int32_t num_outputs = 1;
   int32_t forward = -1;     // for gradient nodes: the node they belong to
+  int32_t external = -1;    // for variables: which of the executor's arrays it stands for
   bool is_aux = false;      // a variable that some operator updates
   bool in_backward = false;
   std::vector<PostOp> post_ops;

@@ -168,6 +168,8 @@ struct OpDef {
   std::function<void(TypeContext&)> infer_type;  // null: one dtype for everything
   GradFn gradient;                               // null: not differentiable
   std::function<Kernel(const KernelRequest&)> kernel;
+  // True when the node only hands its first input on (Dropout outside training): the simplify pass removes it.
+  std::function<bool(const void* params, bool is_train)> is_identity;
   std::function<void(LayoutRequest&)> layout;                        // null: row-major only (or agnostic by traits)
   std::function<bool(const void* params, PostOp&)> as_post_op;       // can this node be fused onto its producer?
   std::function<bool(const TensorDesc& out, const PostOp&)> accepts_post_op;  // can it be fused onto this node?

@@ -1,0 +1,110 @@
+// _core.Executor and imperative execution.
+#include "executor/executor.h"
+
+#include <pybind11/functional.h>
+
+#include "backend/cpu/multi_update.h"
+#include "bindings/bindings.h"
+#include "executor/invoke.h"
+#include "graph/registry.h"
+
+namespace py = pybind11;
+
+namespace symbind {
+namespace {
+
+GradReq parse_grad_req(const std::string& word) {
+  if (word == "null") return GradReq::kNull;
+  if (word == "write" || word == "inplace") return GradReq::kWrite;
+  if (word == "add") return GradReq::kAdd;
+  fail("grad_req: got '", word, "', expected 'write', 'add' or 'null'");
+}
+
+std::vector<NDArray> arrays_or_empty(const py::list& list) {
+  std::vector<NDArray> arrays;
+  for (const py::handle item : list) arrays.push_back(item.is_none() ? NDArray{} : item.cast<NDArray>());
+  return arrays;
+}
+
+std::unique_ptr<Executor> make_executor(const Symbol& symbol, int device_type, int device_id, const py::list& args,
+                                        const py::list& grads, const std::vector<std::string>& reqs,
+                                        const py::list& aux, const Executor* shared) {
+  BindRequest request;
+  request.symbol = symbol;
+  request.context = {static_cast<DeviceType>(device_type), device_id};
+  request.args = arrays_or_empty(args);
+  request.grads = arrays_or_empty(grads);
+  for (const std::string& r : reqs) request.grad_reqs.push_back(parse_grad_req(r));
+  request.aux = arrays_or_empty(aux);
+  if (shared != nullptr) request.arena = shared->arena();
+  py::gil_scoped_release release;
+  return std::make_unique<Executor>(std::move(request));
+}
+
+void set_monitor(Executor& e, const py::object& callback, bool all) {
+  if (callback.is_none()) {
+    e.set_monitor(nullptr, false);
+    return;
+  }
+  auto keep = std::shared_ptr<py::object>(new py::object(callback), [](py::object* p) {
+    py::gil_scoped_acquire gil;
+    delete p;
+  });
+  e.set_monitor(
+      [keep](const std::string& name, const NDArray& value) {
+        py::gil_scoped_acquire gil;
+        (*keep)(name, value);
+      },
+      all);
+}
+
+}  // namespace
+
+void bind_executor(py::module_& m) {
+  using Release = py::call_guard<py::gil_scoped_release>;
+  py::class_<Executor>(m, "Executor", "A symbol bound to arrays.")
+      .def(py::init(&make_executor), py::arg("symbol"), py::arg("device_type"), py::arg("device_id"), py::arg("args"),
+           py::arg("grads"), py::arg("grad_reqs"), py::arg("aux"), py::arg("shared").none(true))
+      .def("forward", &Executor::forward, py::arg("is_train"), Release())
+      .def("backward", &Executor::backward, py::arg("head_grads") = std::vector<NDArray>{}, Release())
+      .def("forward_backward",
+           [](Executor& e, const std::vector<NDArray>& head_grads) {
+             e.forward(true);
+             e.backward(head_grads);
+           },
+           py::arg("head_grads") = std::vector<NDArray>{}, Release())
+      .def("outputs", [](const Executor& e) { return e.outputs(); })
+      .def("set_monitor", &set_monitor, py::arg("callback").none(true), py::arg("all"))
+      .def("debug_str", &Executor::debug_str)
+      .def("memory_report", [](Executor& e) {
+        const MemoryReport r = e.memory_report();
+        py::dict d;
+        d["arena_bytes"] = r.arena_bytes;
+        d["unshared_bytes"] = r.unshared_bytes;
+        d["output_bytes"] = r.output_bytes;
+        d["constant_bytes"] = r.constant_bytes;
+        return d;
+      });
+  m.def(
+      "invoke",
+      [](const std::string& op, const std::vector<NDArray>& inputs, const AttrMap& attrs,
+         const std::vector<NDArray>& out, bool is_train, int device_type, int device_id) {
+        py::gil_scoped_release release;
+        return invoke(find_op(op), inputs, attrs, out, is_train,
+                      Context{static_cast<DeviceType>(device_type), device_id});
+      },
+      py::arg("op"), py::arg("inputs"), py::arg("attrs"), py::arg("out") = std::vector<NDArray>{},
+      py::arg("is_train") = false, py::arg("device_type") = 1, py::arg("device_id") = 0);
+  m.def(
+      "multi_update",
+      [](const std::string& kind, const std::vector<NDArray>& weights, const std::vector<NDArray>& grads,
+         const std::vector<std::vector<NDArray>>& states, const std::vector<float>& lrs, const std::vector<float>& wds,
+         const std::vector<double>& hyper) {
+        py::gil_scoped_release release;
+        multi_update(kind, weights, grads, states, lrs, wds, hyper);
+      },
+      py::arg("kind"), py::arg("weights"), py::arg("grads"), py::arg("states"), py::arg("lrs"), py::arg("wds"),
+      py::arg("hyper"), "One optimizer step for all parameters.");
+}
+
+}  // namespace symbind

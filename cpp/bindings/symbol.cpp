@@ -1,0 +1,191 @@
+// _core.Symbol: graphs.
+#include "graph/symbol.h"
+
+#include "bindings/bindings.h"
+#include "graph/graph.h"
+#include "passes/passes.h"
+
+namespace py = pybind11;
+
+namespace symbind {
+namespace {
+
+ComposeArgs compose_args(const std::vector<Symbol>& positional, const py::dict& named) {
+  ComposeArgs args;
+  args.positional = positional;
+  for (const auto& [key, value] : named) args.named.emplace_back(key.cast<std::string>(), value.cast<Symbol>());
+  return args;
+}
+
+// What a variable's own attributes say about it.
+void apply_variable_attrs(const Node& node, Shape& shape, DType& dtype) {
+  const auto at = node.attrs.find("__shape__");
+  if (at != node.attrs.end()) {
+    Tuple dims;
+    parse_field({"Variable", "__shape__"}, at->second, dims);
+    Shape hint(dims.begin(), dims.end());
+    for (int i = 0; i < hint.ndim(); ++i) {
+      if (hint[i] <= 0) hint[i] = -1;
+    }
+    check(merge_shape(shape, hint), "Error in variable ", node.name, ": got shape ", shape,
+          ", but its __shape__ attribute says ", hint);
+  }
+  const auto type = node.attrs.find("__dtype__");
+  if (type != node.attrs.end() && dtype == DType::kUnknown && type->second != "-1" && type->second != "None") {
+    parse_field({"Variable", "__dtype__"}, type->second, dtype);
+  }
+}
+
+struct InferResult {
+  Graph graph;
+  std::vector<int32_t> variables;
+  bool complete = false;
+};
+
+// `shapes`/`dtypes`: by variable name. Unknown names are refused, as they are always a mistake.
+InferResult infer(const Symbol& symbol, const py::dict& shapes, const py::dict& dtypes, bool want_shapes,
+                  int64_t unknown) {
+  InferResult r;
+  r.graph = graph_from_symbol(symbol, &r.variables);
+  const std::vector<const Node*> order = topological_order(symbol);
+  size_t used_shapes = 0, used_dtypes = 0;
+  for (int32_t id : r.variables) {
+    const EntryId e{id, 0};
+    const py::str name(r.graph.nodes[id].name);
+    if (shapes.contains(name)) {
+      r.graph.shape(e) = partial_shape_from_python(shapes[name], unknown);
+      ++used_shapes;
+    }
+    if (dtypes.contains(name)) {
+      r.graph.dtype(e) = dtype_from_flag(dtypes[name].cast<int>());
+      ++used_dtypes;
+    }
+    apply_variable_attrs(*order[id], r.graph.shape(e), r.graph.dtype(e));
+  }
+  (void)used_dtypes;
+  if (want_shapes) r.complete = infer_shapes(r.graph);
+  return r;
+}
+
+py::tuple shapes_of(const InferResult& r) {
+  py::list args, outs, aux;
+  for (int32_t id : r.variables) {
+    (r.graph.nodes[id].is_aux ? aux : args).append(partial_shape_to_python(r.graph.shapes[r.graph.nodes[id].first_entry]));
+  }
+  for (const EntryId& e : r.graph.outputs) outs.append(partial_shape_to_python(r.graph.shape(e)));
+  return py::make_tuple(r.complete, args, outs, aux);
+}
+
+py::tuple infer_shape(const Symbol& symbol, const py::dict& shapes, bool partial, int64_t unknown) {
+  InferResult r = infer(symbol, shapes, {}, true, unknown);
+  (void)partial;
+  return shapes_of(r);
+}
+
+py::tuple infer_type(const Symbol& symbol, const py::dict& dtypes) {
+  InferResult r = infer(symbol, {}, dtypes, false, 0);
+  infer_types(r.graph);
+  py::list args, outs, aux;
+  for (int32_t id : r.variables) {
+    (r.graph.nodes[id].is_aux ? aux : args).append(static_cast<int>(r.graph.dtype({id, 0})));
+  }
+  for (const EntryId& e : r.graph.outputs) outs.append(static_cast<int>(r.graph.dtype(e)));
+  return py::make_tuple(args, outs, aux);
+}
+
+// Shapes and dtypes for simple_bind: fails with the first node that stays unknown.
+py::tuple infer_for_bind(const Symbol& symbol, const py::dict& shapes, const py::dict& dtypes, int64_t unknown) {
+  InferResult r = infer(symbol, shapes, dtypes, true, unknown);
+  if (!r.complete) check_complete(r.graph);
+  infer_types(r.graph);
+  py::list arg_shapes, aux_shapes, arg_types, aux_types;
+  for (int32_t id : r.variables) {
+    const bool aux = r.graph.nodes[id].is_aux;
+    (aux ? aux_shapes : arg_shapes).append(shape_to_python(r.graph.shape({id, 0})));
+    (aux ? aux_types : arg_types).append(static_cast<int>(r.graph.dtype({id, 0})));
+  }
+  return py::make_tuple(arg_shapes, arg_types, aux_shapes, aux_types);
+}
+
+py::list attr_dict(const Symbol& symbol) {
+  py::list result;
+  for (const Node* node : topological_order(symbol)) {
+    if (!node->attrs.empty()) result.append(py::make_tuple(node->name, node->attrs));
+  }
+  return result;
+}
+
+py::list node_list(const Symbol& symbol) {
+  py::list result;
+  std::unordered_map<const Node*, int> number;
+  for (const Node* node : topological_order(symbol)) {
+    py::list inputs;
+    for (const NodeEntry& e : node->inputs) inputs.append(py::make_tuple(number.at(e.node.get()), e.index));
+    number.emplace(node, static_cast<int>(number.size()));
+    result.append(py::make_tuple(node->op ? node->op->name : "null", node->name, node->attrs, inputs));
+  }
+  return result;
+}
+
+}  // namespace
+
+void bind_symbol(py::module_& m) {
+  py::class_<Symbol>(m, "Symbol", "A graph: one or more outputs of nodes.")
+      .def("__len__", [](const Symbol& s) { return s.outputs.size(); })
+      .def("output", [](const Symbol& s, size_t i) {
+        check(i < s.outputs.size(), "output ", i, " of a symbol with ", s.outputs.size());
+        return Symbol{{s.outputs[i]}};
+      })
+      .def("list_arguments", [](const Symbol& s) { return list_inputs(s, InputKind::kArguments); })
+      .def("list_auxiliary_states", [](const Symbol& s) { return list_inputs(s, InputKind::kAuxiliary); })
+      .def("list_inputs", [](const Symbol& s) { return list_inputs(s, InputKind::kAll); })
+      .def("list_outputs", [](const Symbol& s) { return list_outputs(s); })
+      .def("get_internals", &get_internals)
+      .def("get_children", &get_children)
+      .def("compose", [](const Symbol& s, const std::string& name, const std::vector<Symbol>& positional,
+                         const py::dict& named) { return compose(s, name, compose_args(positional, named)); })
+      .def("copy", &copy_symbol)
+      .def("name",
+           [](const Symbol& s) -> py::object {
+             for (const NodeEntry& e : s.outputs) {
+               if (e.node != s.outputs[0].node) return py::none();
+             }
+             return s.outputs.empty() ? py::object(py::none()) : py::object(py::str(s.outputs[0].node->name));
+           })
+      .def("attr",
+           [](const Symbol& s, const std::string& key) -> py::object {
+             check(s.outputs.size() > 0, "[Symbol.attr] the symbol has no outputs");
+             const AttrMap& attrs = s.outputs[0].node->attrs;
+             const auto it = attrs.find(key);
+             return it == attrs.end() ? py::object(py::none()) : py::object(py::str(it->second));
+           })
+      .def("list_attr", [](const Symbol& s) { return s.outputs.empty() ? AttrMap{} : s.outputs[0].node->attrs; })
+      .def("attr_dict", &attr_dict)
+      .def("set_attr",
+           [](const Symbol& s, const std::string& key, const std::string& value) {
+             for (const NodeEntry& e : s.outputs) {
+               Node changed = *e.node;
+               changed.attrs[key] = value;
+               parse_node_params(changed);
+               e.node->attrs = changed.attrs;
+               e.node->params = changed.params;
+             }
+           })
+      .def("same_node", [](const Symbol& a, const Symbol& b) {
+        return a.outputs.size() == 1 && b.outputs.size() == 1 && a.outputs[0].node == b.outputs[0].node &&
+               a.outputs[0].index == b.outputs[0].index;
+      })
+      .def("nodes", &node_list, "(op, name, attrs, inputs) of every node in topological order.")
+      .def("infer_shape", &infer_shape, py::arg("shapes"), py::arg("partial"), py::arg("unknown") = 0)
+      .def("infer_type", &infer_type, py::arg("dtypes"))
+      .def("infer_for_bind", &infer_for_bind, py::arg("shapes"), py::arg("dtypes"), py::arg("unknown") = 0);
+
+  m.def("variable", [](const std::string& name, const AttrMap& attrs) { return make_variable(name, attrs); });
+  m.def("group", &group);
+  m.def("make_op", [](const std::string& op, const std::string& name, const AttrMap& attrs,
+                      const std::vector<Symbol>& positional, const py::dict& named) {
+    return make_op(op, name, attrs, compose_args(positional, named));
+  });
+}
+
+}  // namespace symbind

@@ -1,0 +1,205 @@
+#include "executor/executor.h"
+
+#include <cstring>
+#include <unordered_set>
+
+#include "runtime/random.h"
+
+namespace symbind {
+namespace {
+
+void check_unique(const std::vector<std::string>& names, const char* what) {
+  std::unordered_set<std::string> seen;
+  for (const std::string& n : names) {
+    check(seen.insert(n).second, "[bind] two ", what, " are named '", n, "': rename one of the variables");
+  }
+}
+
+// Gives the graph's variables the shapes, dtypes and numbers of the bound arrays.
+Graph bound_graph(const BindRequest& request, ExternalMap& map) {
+  std::vector<int32_t> variables;
+  Graph graph = graph_from_symbol(request.symbol, &variables);
+  std::vector<std::string> args, aux;
+  for (int32_t id : variables) (graph.nodes[id].is_aux ? aux : args).push_back(graph.nodes[id].name);
+  check_unique(args, "arguments");
+  check_unique(aux, "auxiliary states");
+  check(request.args.size() == args.size(), "[bind] got ", request.args.size(), " argument arrays, expected ",
+        args.size());
+  check(request.aux.size() == aux.size(), "[bind] got ", request.aux.size(), " auxiliary arrays, expected ",
+        aux.size());
+  map.num_args = static_cast<int>(args.size());
+  map.num_aux = static_cast<int>(aux.size());
+  map.num_outputs = static_cast<int>(graph.outputs.size());
+  int arg = 0, state = 0;
+  for (int32_t id : variables) {
+    GraphNode& node = graph.nodes[id];
+    const NDArray& array = node.is_aux ? request.aux[state] : request.args[arg];
+    check(!array.empty(), "[bind] no array for '", node.name, "'");
+    node.external = node.is_aux ? map.aux(state++) : map.arg(arg++);
+    graph.shape({id, 0}) = array.shape;
+    graph.dtype({id, 0}) = array.dtype;
+  }
+  infer_shapes(graph);
+  check_complete(graph);
+  infer_types(graph);
+  return graph;
+}
+
+}  // namespace
+
+Executor::Executor(BindRequest request) : request_(std::move(request)) {
+  check_device(request_.context);
+  graph_ = bound_graph(request_, map_);
+  arena_ = request_.arena ? request_.arena : std::make_shared<Arena>();
+  check(request_.grad_reqs.empty() || request_.grad_reqs.size() == request_.args.size(), "[bind] got ",
+        request_.grad_reqs.size(), " grad_req values, expected ", request_.args.size());
+  request_.grads.resize(request_.args.size());
+  for (size_t i = 0; i < request_.grad_reqs.size(); ++i) {
+    if (request_.grads[i].empty()) request_.grad_reqs[i] = GradReq::kNull;
+    if (request_.grad_reqs[i] == GradReq::kNull) continue;
+    check(request_.grads[i].shape == request_.args[i].shape && request_.grads[i].dtype == request_.args[i].dtype,
+          "[bind] gradient array ", i, ": got ", request_.grads[i].shape, " ", dtype_name(request_.grads[i].dtype),
+          ", expected ", request_.args[i].shape, " ", dtype_name(request_.args[i].dtype));
+  }
+  for (const EntryId& e : graph_.outputs) outputs_.push_back(make_ndarray(graph_.shape(e), graph_.dtype(e)));
+  head_grads_.resize(outputs_.size());
+  externals_.assign(static_cast<size_t>(map_.constants()), nullptr);
+  for (int i = 0; i < map_.num_args; ++i) {
+    externals_[map_.arg(i)] = request_.args[i].data();
+    if (!request_.grads[i].empty()) externals_[map_.grad(i)] = request_.grads[i].data();
+  }
+  for (int i = 0; i < map_.num_aux; ++i) externals_[map_.aux(i)] = request_.aux[i].data();
+  for (int i = 0; i < map_.num_outputs; ++i) externals_[map_.output(i)] = outputs_[i].data();
+}
+
+Program& Executor::program(Mode mode) {
+  if (programs_[mode] == nullptr) {
+    CompileOptions options;
+    options.is_train = mode == kTrain;
+    options.observable = monitor_ != nullptr;
+    options.random = &global_random();
+    if (mode == kTrain) options.grad_reqs = request_.grad_reqs;
+    programs_[mode] = compile(graph_, map_, options);
+    for (int i : programs_[mode]->needed_head_grads) {
+      if (!head_grads_[i].empty()) continue;
+      head_grads_[i] = make_ndarray(outputs_[i].shape, outputs_[i].dtype);
+      externals_[map_.head_grad(i)] = head_grads_[i].data();
+    }
+  }
+  return *programs_[mode];
+}
+
+void Executor::prepare(Program& program) {
+  if (program.resolved_for(*arena_)) return;
+  arena_->reserve(program.plan.arena_bytes);
+  program.resolve(externals_, *arena_);
+}
+
+void Executor::forward(bool is_train) {
+  Program& p = program(is_train ? kTrain : kPredict);
+  prepare(p);
+  forwarded_ = nullptr;
+  arena_->holder = this;
+  if (monitor_) {
+    observe_variables(p);
+    run_observed(p, 0, p.num_forward_steps);
+  } else {
+    p.run(0, p.num_forward_steps);
+  }
+  if (is_train) forwarded_ = &p;
+}
+
+void Executor::backward(const std::vector<NDArray>& head_grads) {
+  check(forwarded_ != nullptr, "[Executor.backward] there is nothing to differentiate: call forward(is_train=True) first");
+  check(arena_->holder == this,
+        "[Executor.backward] another executor that shares this one's memory ran since: call forward(is_train=True) again");
+  Program& p = *forwarded_;
+  check(head_grads.empty() || head_grads.size() == outputs_.size(), "[Executor.backward] got ", head_grads.size(),
+        " output gradients, expected ", outputs_.size());
+  for (int i : p.needed_head_grads) {
+    if (head_grads.empty()) {
+      fill_ndarray(head_grads_[i], 1.0);
+    } else {
+      check(head_grads[i].shape == head_grads_[i].shape, "[Executor.backward] gradient of output ", i, ": got shape ",
+            head_grads[i].shape, ", expected ", head_grads_[i].shape);
+      copy_ndarray(head_grads[i], head_grads_[i]);
+    }
+  }
+  if (monitor_) {
+    run_observed(p, p.num_forward_steps, p.steps.size());
+  } else {
+    p.run(p.num_forward_steps, p.steps.size());
+  }
+}
+
+void Executor::set_monitor(Monitor monitor, bool all) {
+  monitor_ = std::move(monitor);
+  monitor_all_ = all;
+  forwarded_ = nullptr;
+  for (auto& p : programs_) p.reset();  // the next run compiles the form that fits
+}
+
+void Executor::observe_variables(const Program& p) {
+  if (!monitor_all_) return;
+  for (const GraphNode& node : p.graph.nodes) {
+    if (node.op != nullptr || node.external < 0) continue;
+    if (node.external < map_.num_args) monitor_(node.name, request_.args[node.external]);
+    if (node.external >= map_.aux(0) && node.external < map_.output(0)) {
+      monitor_(node.name, request_.aux[node.external - map_.num_args]);
+    }
+  }
+}
+
+void Executor::run_observed(Program& p, size_t begin, size_t end) {
+  for (size_t i = begin; i < end; ++i) {
+    p.run(i, i + 1);
+    const Step& step = p.steps[i];
+    const GraphNode& node = p.graph.nodes[step.node];
+    const std::vector<std::string> names = node.op->output_list(node.params.get());
+    if (node.in_backward || node.op->name[0] == '_') continue;
+    for (int k = 0; k < node.op->visible_output_count(node.params.get()); ++k) {
+      void* address = p.address(step.out + k);
+      if (address == nullptr) continue;
+      NDArray value = make_ndarray(p.graph.shapes[node.first_entry + k], p.graph.dtypes[node.first_entry + k]);
+      std::memcpy(value.data(), address, value.bytes());
+      monitor_(node.name + "_" + names[k], value);
+    }
+  }
+}
+
+MemoryReport Executor::memory_report() {
+  MemoryReport report;
+  const bool trains = [&] {
+    for (GradReq r : request_.grad_reqs) {
+      if (r != GradReq::kNull) return true;
+    }
+    return false;
+  }();
+  if (programs_[kPredict] == nullptr && programs_[kTrain] == nullptr) program(trains ? kTrain : kPredict);
+  for (const auto& p : programs_) {
+    if (p == nullptr) continue;
+    report.arena_bytes = std::max(report.arena_bytes, p->plan.arena_bytes);
+    report.unshared_bytes = std::max(report.unshared_bytes, p->plan.total_bytes);
+    for (const NDArray& c : p->constants) report.constant_bytes += static_cast<int64_t>(c.bytes());
+  }
+  for (const NDArray& o : outputs_) report.output_bytes += static_cast<int64_t>(o.bytes());
+  return report;
+}
+
+std::string Executor::debug_str() {
+  Program& p = programs_[kTrain] ? *programs_[kTrain] : program(kPredict);
+  std::string text;
+  for (size_t i = 0; i < p.steps.size(); ++i) {
+    const GraphNode& node = p.graph.nodes[p.steps[i].node];
+    if (i == p.num_forward_steps) text += "-- backward --\n";
+    text += concat(node.op->name, " ", node.name, " ", p.graph.shapes[node.first_entry]);
+    for (const PostOp& post : node.post_ops) text += concat(" +post_op", static_cast<int>(post.kind));
+    const Placement& place = p.plan.entries[node.first_entry];
+    text += place.kind == Placement::kArena ? concat(" @", place.offset) : concat(" external ", place.external);
+    text += "\n";
+  }
+  const double mib = 1.0 / (1 << 20);
+  return text + concat("Total ", static_cast<double>(memory_report().arena_bytes) * mib, " MB allocated\n");
+}
+
+}  // namespace symbind

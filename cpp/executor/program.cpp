@@ -1,0 +1,236 @@
+#include "executor/program.h"
+
+#include <cstring>
+
+#include "base/env.h"
+#include "backend/cpu/parallel.h"
+
+namespace symbind {
+
+void Arena::reserve(int64_t wanted) {
+  if (wanted <= bytes) return;
+  storage.reset();  // before the new block exists: the peak is the larger of the two, not their sum
+  storage = allocate_storage(static_cast<size_t>(wanted));
+  bytes = wanted;
+  ++version;
+}
+
+void Program::resolve(const std::vector<void*>& externals, const Arena& arena) {
+  addresses_.assign(slots.size(), nullptr);
+  char* base = arena.storage ? static_cast<char*>(arena.storage->data) : nullptr;
+  const size_t num_given = externals.size();
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const Placement& p = slots[i];
+    if (p.kind == Placement::kArena) {
+      addresses_[i] = base + p.offset;
+    } else if (p.kind == Placement::kExternal) {
+      const size_t number = static_cast<size_t>(p.external);
+      addresses_[i] = number < num_given ? externals[number] : constants[number - num_given].data();
+    }
+  }
+  arena_version_ = arena.version;
+}
+
+namespace {
+
+Kernel copy_kernel(size_t bytes) {
+  return make_kernel([bytes](void* const* in, void* const* out, void*) {
+    if (bytes > 0 && in[0] != out[0]) std::memcpy(out[0], in[0], bytes);
+  });
+}
+
+// Outputs live in the executor's arrays. An entry that cannot be written there directly (a variable, an entry that is
+// two outputs, a view) gets a copy.
+void route_output(Graph& graph, size_t i, int external, std::vector<int32_t>& entry_external, const OpDef* copy_op) {
+  EntryId& e = graph.outputs[i];
+  const GraphNode& node = graph.nodes[e.node];
+  const bool direct = node.op != nullptr && !node.op->traits.identity_view && entry_external[graph.entry(e)] < 0;
+  if (!direct) {
+    const bool in_backward = node.in_backward;
+    const int32_t id = graph.add_node(copy_op, nullptr, node.name, {e});
+    graph.nodes[id].in_backward = in_backward;
+    const int32_t entry = graph.nodes[id].first_entry;
+    graph.shapes[entry] = graph.shape(e);
+    graph.dtypes[entry] = graph.dtype(e);
+    entry_external.resize(graph.num_entries(), -1);
+    e = {id, 0};
+  }
+  entry_external[graph.entry(e)] = external;
+}
+
+const OpDef& copy_op() {
+  static const OpDef* op = [] {
+    auto* def = new OpDef;
+    def->name = "_output_copy";
+    def->infer_shape = infer_same_shape;
+    def->kernel = [](const KernelRequest& r) { return copy_kernel(r.in[0].bytes()); };
+    return def;
+  }();
+  return *op;
+}
+
+// Moves backward nodes behind all forward nodes, keeping the order within each part.
+void split_forward_backward(Graph& graph, std::vector<int32_t>& entry_external) {
+  bool seen_backward = false, mixed = false;
+  for (const GraphNode& n : graph.nodes) {
+    seen_backward = seen_backward || n.in_backward;
+    mixed = mixed || (seen_backward && !n.in_backward && n.op != nullptr);
+  }
+  if (!mixed) return;
+  std::vector<int32_t> number(graph.nodes.size());
+  std::vector<GraphNode> nodes;
+  nodes.reserve(graph.nodes.size());
+  for (int part = 0; part < 2; ++part) {
+    for (size_t id = 0; id < graph.nodes.size(); ++id) {
+      if (graph.nodes[id].in_backward != (part == 1)) continue;
+      number[id] = static_cast<int32_t>(nodes.size());
+      nodes.push_back(std::move(graph.nodes[id]));
+    }
+  }
+  for (GraphNode& n : nodes) {
+    for (EntryId& e : n.inputs) e.node = number[e.node];
+    if (n.forward >= 0) n.forward = number[n.forward];
+  }
+  for (EntryId& e : graph.outputs) e.node = number[e.node];
+  graph.nodes = std::move(nodes);
+  (void)entry_external;  // entries keep their numbers
+}
+
+void emit_steps(Program& program, std::vector<Kernel>& kernels) {
+  program.slots.assign(1, Placement{});  // slot 0: the null address
+  const Graph& graph = program.graph;
+  for (size_t id = 0; id < graph.nodes.size(); ++id) {
+    const GraphNode& node = graph.nodes[id];
+    if (node.op == nullptr || program.plan.is_view[id]) continue;
+    Step step;
+    step.run = kernels[id].run;
+    step.self = kernels[id].self.get();
+    step.node = static_cast<int32_t>(id);
+    step.in = static_cast<int32_t>(program.slots.size());
+    for (const EntryId& e : node.inputs) program.slots.push_back(program.plan.entries[graph.entry(e)]);
+    step.out = static_cast<int32_t>(program.slots.size());
+    for (int i = 0; i < node.num_outputs; ++i) program.slots.push_back(program.plan.entries[node.first_entry + i]);
+    step.workspace = 0;
+    if (program.plan.workspaces[id] >= 0) {
+      step.workspace = static_cast<int32_t>(program.slots.size());
+      program.slots.push_back({Placement::kArena, -1, program.plan.workspaces[id]});
+    }
+    program.kernels.push_back(std::move(kernels[id].self));
+    program.steps.push_back(step);
+    if (!node.in_backward) program.num_forward_steps = program.steps.size();
+  }
+}
+
+// Differentiates and makes the gradients outputs; returns the external number of every output.
+std::vector<int> add_training_outputs(Graph& graph, const ExternalMap& map, const CompileOptions& options,
+                                      Program& program) {
+  std::vector<int> externals;
+  for (int i = 0; i < map.num_outputs; ++i) externals.push_back(map.output(i));
+  std::vector<int32_t> wrt;
+  std::vector<int> wrt_args;
+  for (size_t id = 0; id < graph.nodes.size(); ++id) {
+    const int arg = graph.nodes[id].external;
+    if (graph.nodes[id].op != nullptr || arg < 0 || arg >= map.num_args) continue;
+    if (options.grad_reqs.empty() || options.grad_reqs[arg] == GradReq::kNull) continue;
+    wrt.push_back(static_cast<int32_t>(id));
+    wrt_args.push_back(arg);
+  }
+  if (wrt.empty()) return externals;
+  const GradientResult result = add_gradients(graph, wrt);
+  for (size_t i = 0; i < result.head_grads.size(); ++i) {
+    if (result.head_grads[i] >= 0) graph.nodes[result.head_grads[i]].external = map.head_grad(static_cast<int>(i));
+  }
+  for (size_t k = 0; k < wrt.size(); ++k) {
+    const int arg = wrt_args[k];
+    EntryId g = result.gradients[k];
+    const EntryId variable{wrt[k], 0};
+    const bool add = options.grad_reqs[arg] == GradReq::kAdd;
+    if (!g.valid() && add) continue;  // nothing to add
+    GradContext context{graph, wrt[k], {}};
+    const size_t first_new = graph.nodes.size();
+    if (!g.valid()) g = context.apply("zeros_like", {variable});
+    if (add) {
+      const int32_t old = graph.add_variable(graph.nodes[wrt[k]].name + "_grad");
+      graph.nodes[old].external = map.grad(arg);
+      graph.shape({old, 0}) = graph.shape(variable);
+      graph.dtype({old, 0}) = graph.dtype(variable);
+      g = context.apply("_grad_add", {{old, 0}, g});
+    }
+    for (size_t id = first_new; id < graph.nodes.size(); ++id) graph.nodes[id].in_backward = true;
+    graph.outputs.push_back(g);
+    externals.push_back(map.grad(arg));
+  }
+  for (size_t id = 0; id < graph.nodes.size(); ++id) {
+    const int first = map.head_grad(0), e = graph.nodes[id].external;
+    if (graph.nodes[id].op == nullptr && e >= first && e < first + map.num_outputs) {
+      program.needed_head_grads.push_back(e - first);
+    }
+  }
+  return externals;
+}
+
+}  // namespace
+
+Kernel node_kernel(const Graph& graph, int32_t id, const std::vector<int32_t>& uses, const CompileOptions& options) {
+  const GraphNode& node = graph.nodes[id];
+  std::vector<TensorDesc> descs;
+  descs.reserve(node.inputs.size() + node.num_outputs);
+  for (const EntryId& e : node.inputs) descs.push_back(graph.desc(e));
+  KernelRequest request;
+  for (int i = 0; i < node.num_outputs; ++i) {
+    descs.push_back(graph.desc({id, i}));
+    request.out_used.push_back(i == 0 || uses[node.first_entry + i] > 0);
+  }
+  request.params = node.params.get();
+  request.in = {descs.data(), node.inputs.size()};
+  request.out = {descs.data() + node.inputs.size(), static_cast<size_t>(node.num_outputs)};
+  request.is_train = options.is_train;
+  request.random = options.random;
+  request.post_ops = node.post_ops;
+  request.num_threads = max_threads();
+  if (!node.op->kernel) {
+    if (node.op->traits.identity_view) return copy_kernel(request.in[0].bytes());
+    fail_at_node(graph, id, concat("[", node.op->name, "] has no kernel on the CPU"));
+  }
+  try {
+    return node.op->kernel(request);
+  } catch (const Error& e) {
+    fail_at_node(graph, id, e.what());
+  }
+}
+
+std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const CompileOptions& options) {
+  auto program = std::make_unique<Program>();
+  const std::vector<int> externals = add_training_outputs(graph, map, options, *program);
+  if (!options.observable) {
+    if (env_flag("SYMBIND_SIMPLIFY", true)) {
+      simplify(graph, options.is_train);
+      fold_constants(graph, map.constants(), program->constants);
+    }
+    if (env_flag("SYMBIND_FUSE", true)) fuse(graph);
+    if (env_flag("SYMBIND_LAYOUT", true)) assign_layouts(graph, options.is_train);
+  }
+  MemoryRequest request;
+  request.entry_external.assign(graph.num_entries(), -1);
+  for (size_t i = 0; i < graph.outputs.size(); ++i) {
+    route_output(graph, i, externals[i], request.entry_external, &copy_op());
+  }
+  split_forward_backward(graph, request.entry_external);
+
+  const std::vector<int32_t> uses = count_uses(graph);
+  std::vector<Kernel> kernels(graph.nodes.size());
+  request.workspace_bytes.assign(graph.nodes.size(), 0);
+  for (int32_t id = 0; id < static_cast<int32_t>(graph.nodes.size()); ++id) {
+    const GraphNode& node = graph.nodes[id];
+    if (node.op == nullptr) continue;
+    kernels[id] = node_kernel(graph, id, uses, options);
+    request.workspace_bytes[id] = static_cast<int64_t>(kernels[id].workspace);
+  }
+  request.share = !options.observable && env_flag("SYMBIND_PLAN_MEMORY", true);
+  program->plan = plan_memory(graph, request);
+  program->graph = std::move(graph);
+  emit_steps(*program, kernels);
+  return program;
+}
+
+}  // namespace symbind

@@ -1,0 +1,34 @@
+// The list of operator families: one line for each cpp/ops/<family>.cpp.
+#include "ops/register_all.h"
+
+namespace symbind {
+
+void register_activation_ops();
+void register_dropout_ops();
+void register_embedding_ops();
+void register_fully_connected_ops();
+void register_join_split_ops();
+void register_random_ops();
+void register_regression_output_ops();
+void register_reshape_ops();
+void register_softmax_output_ops();
+void register_transpose_ops();
+
+void register_all_ops() {
+  static const bool once = [] {
+    register_activation_ops();
+    register_dropout_ops();
+    register_embedding_ops();
+    register_fully_connected_ops();
+    register_join_split_ops();
+    register_random_ops();
+    register_regression_output_ops();
+    register_reshape_ops();
+    register_softmax_output_ops();
+    register_transpose_ops();
+    return true;
+  }();
+  (void)once;
+}
+
+}  // namespace symbind
