@@ -58,7 +58,7 @@ struct KernelRequest {
   const void* params = nullptr;
   Span<const TensorDesc> in;
   Span<const TensorDesc> out;
-  std::vector<bool> out_used;  // false: nobody reads it, its pointer may be null (output 0 of visible operators: never)
+  std::vector<bool> out_used;  // false: nobody reads this output, its pointer may be null
   bool is_train = false;
   RandomState* random = nullptr;
   Span<const PostOp> post_ops;

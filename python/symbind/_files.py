@@ -7,21 +7,19 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from typing import IO, Any, Optional, Union
+from typing import IO, Any
 
 __all__ = ["atomic_write"]
 
 
 @contextlib.contextmanager
-def atomic_write(
-    path: Union[str, os.PathLike], mode: str = "wb", encoding: Optional[str] = None
-) -> Iterator[IO[Any]]:
+def atomic_write(path: str | os.PathLike, mode: str = "wb", encoding: str | None = None) -> Iterator[IO[Any]]:
     """Open a file for writing that appears under `path` only when all of it is on the disk.
 
-    The content goes to a temporary file in the same folder. At the end of the `with` block it is flushed, synced,
-    closed and renamed over `path`, and the folder is synced; an exception removes it and leaves the old file as it
-    was. A symbolic link is followed, an existing file's permissions are kept. Devices and pipes, such as
-    ``/dev/null``, are written directly.
+    The content goes to a temporary file in the same folder. At the end of the `with` block it is flushed,
+    synced, closed and renamed over `path`, and the folder is synced; an exception removes it and leaves the
+    old file as it was. A symbolic link is followed, an existing file's permissions are kept. Devices and
+    pipes, such as ``/dev/null``, are written directly.
 
     Parameters
     ----------
@@ -73,7 +71,7 @@ def atomic_write(
         raise OSError(err.errno, err.strerror or str(err), os.fspath(path)) from err
 
 
-def _stat(path: str) -> Optional[os.stat_result]:
+def _stat(path: str) -> os.stat_result | None:
     try:
         return os.stat(path)
     except FileNotFoundError:
@@ -81,7 +79,7 @@ def _stat(path: str) -> Optional[os.stat_result]:
 
 
 def _umask() -> int:
-    # Reading the umask means setting it; /proc gives it without a moment in which other threads see a wrong one.
+    # To read the umask is to set it; /proc gives it without a moment in which other threads see a wrong one.
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:
             for line in status:
@@ -95,7 +93,7 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: str) -> None:
-    """Make a rename in `folder` durable. Some file systems cannot sync folders; the rename itself is then enough."""
+    """Make a rename in `folder` durable, where the file system can sync folders."""
     with contextlib.suppress(OSError):
         fd = os.open(folder, os.O_RDONLY)
         try:

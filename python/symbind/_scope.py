@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Callable, Generic, List, TypeVar
+from typing import Callable, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ class ScopeStack(Generic[T]):
         self._default = default
         self._local = threading.local()
 
-    def _entries(self) -> List[T]:
+    def _entries(self) -> list[T]:
         entries = getattr(self._local, "entries", None)
         if entries is None:
             entries = self._local.entries = [self._default()]

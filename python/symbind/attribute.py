@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional
-
 from ._scope import ScopeStack
 
 __all__ = ["AttrScope"]
@@ -46,12 +44,13 @@ class AttrScope(metaclass=_AttrScopeMeta):
         for key, value in kwargs.items():
             if not isinstance(value, str):
                 raise ValueError(
-                    f"[AttrScope] attribute values must be strings: got {value!r} ({type(value).__name__}) for {key!r}"
+                    "[AttrScope] attribute values must be strings: "
+                    f"got {value!r} ({type(value).__name__}) for {key!r}"
                 )
-        self._attr: Dict[str, str] = kwargs
-        self._outside: List[Dict[str, str]] = []
+        self._attr: dict[str, str] = kwargs
+        self._outside: list[dict[str, str]] = []
 
-    def get(self, attr: Optional[Dict[str, str]]) -> Dict[str, str]:
+    def get(self, attr: dict[str, str] | None) -> dict[str, str]:
         """Return the scope's attributes updated with `attr` (None for none), as a new dict."""
         return {**self._attr, **(attr or {})}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Callable, Dict, Optional, Union
+from typing import Any, Callable
 
 import numpy as np
 
@@ -12,8 +12,8 @@ try:
     from ._core import MXNetError
 except ImportError as err:
     raise ImportError(
-        f"[symbind] the compiled extension symbind._core could not be loaded: {err}. Install the package with "
-        "'pip install .', or in a source checkout build it with 'tools/dev_build.sh'."
+        f"[symbind] the compiled extension symbind._core could not be loaded: {err}. Install the package "
+        "with 'pip install .', or in a source checkout build it with 'tools/dev_build.sh'."
     ) from err
 
 __all__ = [
@@ -55,7 +55,7 @@ integer_types = (int, np.integer)
 class _NullType:
     """Type of `_Null`, the default of operator arguments for which None is a meaningful value."""
 
-    _instance: Optional[_NullType] = None
+    _instance: _NullType | None = None
 
     def __new__(cls) -> _NullType:
         if cls._instance is None:
@@ -72,7 +72,7 @@ class _NullType:
 _Null = _NullType()
 
 
-def _describe_call(function: Union[Callable, str], alias: Optional[str], args: tuple) -> str:
+def _describe_call(function: Callable | str, alias: str | None, args: tuple) -> str:
     text = f"Function {getattr(function, '__name__', function)}"
     if alias:
         text += f' (namely operator "{alias}")'
@@ -94,7 +94,7 @@ class NotImplementedForSymbol(MXNetError):
         The arguments of the call; their types go into the message.
     """
 
-    def __init__(self, function: Union[Callable, str], alias: Optional[str] = None, *args: Any) -> None:
+    def __init__(self, function: Callable | str, alias: str | None = None, *args: Any) -> None:
         super().__init__(
             _describe_call(function, alias, args)
             + " is not implemented for Symbol and only available in NDArray."
@@ -104,7 +104,7 @@ class NotImplementedForSymbol(MXNetError):
 class NotSupportedForSparseNDArray(MXNetError):
     """Raised by operations that exist for dense arrays only, when they are tried on a sparse one."""
 
-    def __init__(self, function: Union[Callable, str], alias: Optional[str] = None, *args: Any) -> None:
+    def __init__(self, function: Callable | str, alias: str | None = None, *args: Any) -> None:
         super().__init__(
             _describe_call(function, alias, args)
             + " is not supported for SparseNDArray and only available in NDArray."
@@ -112,7 +112,7 @@ class NotSupportedForSparseNDArray(MXNetError):
 
 
 # dtype flags as they are written in parameter files and symbol attributes. -1 stands for "not known yet".
-_DTYPE_NP_TO_MX: Dict[Any, int] = {
+_DTYPE_NP_TO_MX: dict[Any, int] = {
     None: -1,
     np.float32: 0,
     np.float64: 1,
@@ -123,7 +123,7 @@ _DTYPE_NP_TO_MX: Dict[Any, int] = {
     np.int64: 6,
     np.bool_: 7,
 }
-_DTYPE_MX_TO_NP: Dict[int, Any] = {flag: dtype for dtype, flag in _DTYPE_NP_TO_MX.items()}
+_DTYPE_MX_TO_NP: dict[int, Any] = {flag: dtype for dtype, flag in _DTYPE_NP_TO_MX.items()}
 
 _STORAGE_TYPE_STR_TO_ID = {"undefined": -1, "default": 0, "row_sparse": 1, "csr": 2}
 _STORAGE_TYPE_ID_TO_STR = {number: name for name, number in _STORAGE_TYPE_STR_TO_ID.items()}
@@ -131,10 +131,10 @@ _GRAD_REQ_MAP = {"null": 0, "write": 1, "add": 3}
 
 
 def dtype_flag(dtype: Any) -> int:
-    """Return MXNet's number for a dtype: 0 float32, 1 float64, 2 float16, 3 uint8, 4 int32, 5 int8, 6 int64, 7 bool.
+    """Return MXNet's number for a dtype.
 
-    `dtype` is anything that `numpy.dtype` accepts; None gives -1. Raises TypeError for a dtype that arrays
-    cannot have.
+    The numbers are 0 float32, 1 float64, 2 float16, 3 uint8, 4 int32, 5 int8, 6 int64, 7 bool. `dtype` is
+    anything that `numpy.dtype` accepts; None gives -1. Raises TypeError for a dtype that arrays cannot have.
     """
     if dtype is None:
         return -1
@@ -146,19 +146,22 @@ def dtype_flag(dtype: Any) -> int:
 
 
 def dtype_from_flag(flag: int) -> Any:
-    """Return the NumPy scalar type of one of MXNet's dtype numbers; -1 gives None. Raises TypeError if unknown."""
+    """Return the NumPy scalar type of one of MXNet's dtype numbers; -1 gives None.
+
+    Raises TypeError for an unknown number.
+    """
     try:
         return _DTYPE_MX_TO_NP[flag]
     except KeyError:
         raise TypeError(f"[dtype] unknown dtype number: got {flag!r}, expected 0 to 7") from None
 
 
-def py_str(text: Union[bytes, str]) -> str:
+def py_str(text: bytes | str) -> str:
     """Decode UTF-8 bytes; a str comes back as it is."""
     return text.decode("utf-8") if isinstance(text, bytes) else text
 
 
-def _as_list(obj: Any) -> Union[list, tuple]:
+def _as_list(obj: Any) -> list | tuple:
     """Return lists and tuples as they are and anything else, None included, as a list of one."""
     return obj if isinstance(obj, (list, tuple)) else [obj]
 

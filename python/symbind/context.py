@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Tuple, Union
+from typing import ClassVar
 
 from ._scope import ScopeStack
 from .base import MXNetError
@@ -27,13 +27,13 @@ class _ContextMeta(type):
 class Context(metaclass=_ContextMeta):
     """A device, such as `cpu(0)` or `gpu(1)`.
 
-    A `with` statement makes it the default device of the thread: ``with mx.cpu(1): ...``. Contexts compare and
-    hash by device type and number.
+    A `with` statement makes it the default device of the thread: ``with mx.cpu(1): ...``. Contexts compare
+    and hash by device type and number.
 
     Parameters
     ----------
     device_type : str or Context
-        ``'cpu'``, ``'gpu'``, ``'cpu_pinned'`` or ``'cpu_shared'``; a Context is copied, `device_id` is then ignored.
+        ``'cpu'``, ``'gpu'``, ``'cpu_pinned'`` or ``'cpu_shared'``; a Context is copied, without `device_id`.
     device_id : int, default 0
         Number of the device among those of its type.
 
@@ -43,19 +43,20 @@ class Context(metaclass=_ContextMeta):
         If the device type is unknown.
     """
 
-    devtype2str: Dict[int, str] = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared"}
-    devstr2type: Dict[str, int] = {"cpu": 1, "gpu": 2, "cpu_pinned": 3, "cpu_shared": 5}
+    devtype2str: ClassVar[dict[int, str]] = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared"}
+    devstr2type: ClassVar[dict[str, int]] = {"cpu": 1, "gpu": 2, "cpu_pinned": 3, "cpu_shared": 5}
 
     device_typeid: int
     device_id: int
 
-    def __init__(self, device_type: Union[str, Context], device_id: int = 0) -> None:
+    def __init__(self, device_type: str | Context, device_id: int = 0) -> None:
         if isinstance(device_type, Context):
             self.device_typeid, self.device_id = device_type.device_typeid, device_type.device_id
             return
         if device_type not in self.devstr2type:
             raise ValueError(
-                f"[Context] unknown device type: got {device_type!r}, expected one of {', '.join(self.devstr2type)}"
+                f"[Context] unknown device type: got {device_type!r}, "
+                f"expected one of {', '.join(self.devstr2type)}"
             )
         self.device_typeid = self.devstr2type[device_type]
         self.device_id = int(device_id)
@@ -65,7 +66,7 @@ class Context(metaclass=_ContextMeta):
         """``'cpu'``, ``'gpu'``, ``'cpu_pinned'`` or ``'cpu_shared'``."""
         return self.devtype2str[self.device_typeid]
 
-    def _key(self) -> Tuple[int, int]:
+    def _key(self) -> tuple[int, int]:
         return self.device_typeid, self.device_id
 
     def __eq__(self, other: object) -> bool:
@@ -104,7 +105,7 @@ def cpu_pinned(device_id: int = 0) -> Context:
 
 
 def gpu(device_id: int = 0) -> Context:
-    """Return the context of GPU number `device_id`. Whether there is such a GPU is checked when it is first used."""
+    """Return the context of GPU number `device_id`; that there is such a GPU is checked at its first use."""
     return Context("gpu", device_id)
 
 
@@ -113,7 +114,7 @@ def num_gpus() -> int:
     return 0
 
 
-def gpu_memory_info(device_id: int = 0) -> Tuple[int, int]:
+def gpu_memory_info(device_id: int = 0) -> tuple[int, int]:
     """Return free and total bytes of a GPU. Raises MXNetError in a build without CUDA."""
     raise _no_cuda("gpu_memory_info")
 

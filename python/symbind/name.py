@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional
-
 from ._scope import ScopeStack
 
 __all__ = ["NameManager", "Prefix"]
@@ -32,9 +30,9 @@ class NameManager(metaclass=_NameManagerMeta):
     """
 
     def __init__(self) -> None:
-        self._counter: Dict[str, int] = {}
+        self._counter: dict[str, int] = {}
 
-    def get(self, name: Optional[str], hint: str) -> str:
+    def get(self, name: str | None, hint: str) -> str:
         """Return `name` if it is given, else `hint` and a number that counts up from 0 for each hint."""
         if name:
             return name
@@ -62,7 +60,7 @@ class Prefix(NameManager):
         super().__init__()
         self._prefix = prefix
 
-    def get(self, name: Optional[str], hint: str) -> str:
+    def get(self, name: str | None, hint: str) -> str:
         return self._prefix + super().get(name, hint)
 
 
