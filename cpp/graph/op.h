@@ -173,6 +173,8 @@ struct OpDef {
   std::function<void(LayoutRequest&)> layout;                        // null: row-major only (or agnostic by traits)
   std::function<bool(const void* params, PostOp&)> as_post_op;       // can this node be fused onto its producer?
   std::function<bool(const TensorDesc& out, const PostOp&)> accepts_post_op;  // can it be fused onto this node?
+  // For operators that are a loss only under some attributes; null: traits.is_loss.
+  std::function<bool(const void* params)> loss_when;
   OpTraits traits;
   bool visible = true;  // false: internal (gradients, passes); not in mx.sym or mx.nd
 
@@ -182,6 +184,7 @@ struct OpDef {
   std::vector<std::string> input_list(const void* p) const;
   std::vector<std::string> output_list(const void* p) const;
   bool is_aux(int input) const;
+  bool is_loss(const void* p) const { return loss_when ? loss_when(p) : traits.is_loss; }
 };
 
 template <class P>

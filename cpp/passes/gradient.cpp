@@ -36,7 +36,7 @@ struct GradientPass {
   void differentiate(int32_t id) {
     const GraphNode& node = graph.nodes[id];
     GradContext context{graph, id, {}};
-    bool any = node.op->traits.is_loss;
+    bool any = node.op->is_loss(node.params.get());
     for (int i = 0; i < node.num_outputs; ++i) {
       context.out_grads.push_back(grads[node.first_entry + i]);
       any = any || context.out_grads.back().valid();
@@ -67,7 +67,7 @@ GradientResult add_gradients(Graph& graph, const std::vector<int32_t>& wrt) {
     const EntryId out = graph.outputs[i];
     const OpDef* op = graph.nodes[out.node].op;
     is_head[out.node] = 1;
-    if (!reached[out.node] || (op != nullptr && op->traits.is_loss)) {
+    if (!reached[out.node] || (op != nullptr && op->is_loss(graph.nodes[out.node].params.get()))) {
       result.head_grads.push_back(-1);
       continue;
     }
@@ -81,7 +81,7 @@ GradientResult add_gradients(Graph& graph, const std::vector<int32_t>& wrt) {
     const OpDef* op = graph.nodes[id].op;
     if (op == nullptr || !reached[id]) continue;
     // A loss in the middle of a graph only counts when it is an output, or when something downstream asks.
-    bool wanted = is_head[id] && op->traits.is_loss;
+    bool wanted = is_head[id] && op->is_loss(graph.nodes[id].params.get());
     for (int i = 0; i < graph.nodes[id].num_outputs; ++i) {
       wanted = wanted || pass.grads[graph.nodes[id].first_entry + i].valid();
     }
