@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/kernel.h"
 #include "base/params.h"
 #include "base/shape.h"
 #include "base/span.h"
@@ -24,35 +25,6 @@ struct EntryId {
   bool operator==(const EntryId& o) const { return node == o.node && index == o.index; }
 };
 
-// A memory layout other than row-major; only backends make and understand them.
-struct Layout {
-  virtual ~Layout() = default;
-  virtual bool equals(const Layout& other) const = 0;
-  virtual size_t bytes() const = 0;
-  // True when there are elements that are not part of the tensor (channels rounded up to a block).
-  virtual bool padded() const = 0;
-};
-using LayoutPtr = std::shared_ptr<const Layout>;  // null: row-major
-inline bool same_layout(const LayoutPtr& a, const LayoutPtr& b) {
-  return a == b || (a && b && a->equals(*b));
-}
-
-struct TensorDesc {
-  Shape shape;
-  DType dtype = DType::kUnknown;
-  LayoutPtr layout;
-  size_t bytes() const { return layout ? layout->bytes() : static_cast<size_t>(checked_bytes(shape, dtype_size(dtype))); }
-};
-
-// Work fused onto the end of an operator by the fuse pass.
-struct PostOp {
-  enum Kind { kRelu, kSigmoid, kTanh, kSoftRelu, kClip, kSum };
-  Kind kind = kRelu;
-  float alpha = 0;  // kClip: lower bound; kRelu: slope below zero
-  float beta = 0;   // kClip: upper bound
-  int input = -1;   // kSum: which input of the node is added
-};
-
 // Everything a kernel may decide on at bind time.
 struct KernelRequest {
   const void* params = nullptr;
@@ -64,25 +36,6 @@ struct KernelRequest {
   Span<const PostOp> post_ops;
   int num_threads = 1;
 };
-
-// A kernel bound to shapes, dtypes and layouts: run(self, inputs, outputs, workspace) and nothing else at run time.
-// It must not allocate, look anything up, or throw for reasons known at bind time.
-struct Kernel {
-  using Run = void (*)(void* self, void* const* in, void* const* out, void* workspace);
-  Run run = nullptr;
-  std::shared_ptr<void> self;
-  size_t workspace = 0;  // bytes, 64-byte aligned at run time
-};
-
-// Wraps a callable (in, out, workspace) as a Kernel.
-template <class F>
-Kernel make_kernel(F f, size_t workspace = 0) {
-  Kernel k;
-  k.self = std::make_shared<F>(std::move(f));
-  k.run = [](void* self, void* const* in, void* const* out, void* ws) { (*static_cast<F*>(self))(in, out, ws); };
-  k.workspace = workspace;
-  return k;
-}
 
 // Shape inference of one node. Rules run in both directions: they may fill unknown inputs from known outputs.
 // set_in/set_out merge what the rule knows into the shape and fail with the argument's name on a contradiction.
