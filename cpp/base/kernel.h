@@ -27,7 +27,9 @@ struct TensorDesc {
   Shape shape;
   DType dtype = DType::kUnknown;
   LayoutPtr layout;
-  size_t bytes() const { return layout ? layout->bytes() : static_cast<size_t>(checked_bytes(shape, dtype_size(dtype))); }
+  size_t bytes() const {
+    return layout ? layout->bytes() : static_cast<size_t>(checked_bytes(shape, dtype_size(dtype)));
+  }
 };
 
 // Work fused onto the end of an operator by the fuse pass.
@@ -39,8 +41,8 @@ struct PostOp {
   int input = -1;   // kSum: which input of the node is added
 };
 
-// A kernel bound to shapes, dtypes and layouts: run(self, inputs, outputs, workspace) and nothing else at run time.
-// It must not allocate, look anything up, or throw for reasons known at bind time.
+// A kernel bound to shapes, dtypes and layouts: run(self, inputs, outputs, workspace) and nothing else at run
+// time. It must not allocate, look anything up, or throw for reasons known at bind time.
 struct Kernel {
   using Run = void (*)(void* self, void* const* in, void* const* out, void* workspace);
   Run run = nullptr;
@@ -53,7 +55,9 @@ template <class F>
 Kernel make_kernel(F f, size_t workspace = 0) {
   Kernel k;
   k.self = std::make_shared<F>(std::move(f));
-  k.run = [](void* self, void* const* in, void* const* out, void* ws) { (*static_cast<F*>(self))(in, out, ws); };
+  k.run = [](void* self, void* const* in, void* const* out, void* ws) {
+    (*static_cast<F*>(self))(in, out, ws);
+  };
   k.workspace = workspace;
   return k;
 }

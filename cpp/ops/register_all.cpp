@@ -10,6 +10,7 @@ void register_fully_connected_ops();
 void register_join_split_ops();
 void register_random_ops();
 void register_regression_output_ops();
+void register_reorder_ops();
 void register_reshape_ops();
 void register_softmax_output_ops();
 void register_transpose_ops();
@@ -23,6 +24,7 @@ void register_all_ops() {
     register_join_split_ops();
     register_random_ops();
     register_regression_output_ops();
+    register_reorder_ops();
     register_reshape_ops();
     register_softmax_output_ops();
     register_transpose_ops();

@@ -11,12 +11,14 @@ template <class T>
 using ConstMap = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
                             Eigen::OuterStride<>>;
 template <class T>
-using Map = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0, Eigen::OuterStride<>>;
+using Map =
+    Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0, Eigen::OuterStride<>>;
 
 template <class T, class A, class B>
 void accumulate(T alpha, const A& a, const B& b, Map<T>& c) {
   if (c.rows() == 1 || c.cols() == 1) {
-    c.noalias() += alpha * a.lazyProduct(b);  // Eigen's GEMM packs its operands, which a vector does not pay for
+    c.noalias() +=
+        alpha * a.lazyProduct(b);  // Eigen's GEMM packs its operands, which a vector does not pay for
   } else {
     c.noalias() += alpha * (a * b);
   }
@@ -54,24 +56,24 @@ void gemm_any(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alp
   const int64_t per_line = (by_rows ? n : m) * (k > 0 ? k : 1);
   parallel_for(by_rows ? m : n, 1 + 100000 / per_line, [&](int64_t begin, int64_t end) {
     if (by_rows) {
-      gemm_block(trans_a, trans_b, end - begin, n, k, alpha, a + begin * (trans_a ? 1 : lda), lda, b, ldb, beta,
-                 c + begin * ldc, ldc);
+      gemm_block(trans_a, trans_b, end - begin, n, k, alpha, a + begin * (trans_a ? 1 : lda), lda, b, ldb,
+                 beta, c + begin * ldc, ldc);
     } else {
-      gemm_block(trans_a, trans_b, m, end - begin, k, alpha, a, lda, b + begin * (trans_b ? ldb : 1), ldb, beta,
-                 c + begin, ldc);
+      gemm_block(trans_a, trans_b, m, end - begin, k, alpha, a, lda, b + begin * (trans_b ? ldb : 1), ldb,
+                 beta, c + begin, ldc);
     }
   });
 }
 
 }  // namespace
 
-void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
-          const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+          int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   gemm_any(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double* a, int64_t lda,
-          const double* b, int64_t ldb, double beta, double* c, int64_t ldc) {
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double* a,
+          int64_t lda, const double* b, int64_t ldb, double beta, double* c, int64_t ldc) {
   gemm_any(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 

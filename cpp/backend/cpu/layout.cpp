@@ -23,14 +23,17 @@ Kernel copy_kernel(size_t bytes) {
 }  // namespace
 
 Kernel make_reorder_kernel(const TensorDesc& from, const TensorDesc& to) {
-  check(from.shape == to.shape && from.dtype == to.dtype, "[_reorder] got ", from.shape, " ", dtype_name(from.dtype),
-        " to ", to.shape, " ", dtype_name(to.dtype), ", expected the same shape and dtype");
+  check(from.shape == to.shape && from.dtype == to.dtype, "[_reorder] got ", from.shape, " ",
+        dtype_name(from.dtype), " to ", to.shape, " ", dtype_name(to.dtype),
+        ", expected the same shape and dtype");
   if (same_layout(from.layout, to.layout)) return copy_kernel(from.bytes());
 #if SYMBIND_ONEDNN
   const onednn::Desc source = onednn::desc_of(from), target = onednn::desc_of(to);
-  const dnnl::reorder::primitive_desc pd(onednn::engine(), source, onednn::engine(), target, onednn::attributes());
+  const dnnl::reorder::primitive_desc pd(onednn::engine(), source, onednn::engine(), target,
+                                         onednn::attributes());
   onednn::KernelBuilder builder;
-  builder.add(dnnl::reorder(pd), {{DNNL_ARG_FROM, source, onednn::in(0)}, {DNNL_ARG_TO, target, onednn::out(0)}},
+  builder.add(dnnl::reorder(pd),
+              {{DNNL_ARG_FROM, source, onednn::in(0)}, {DNNL_ARG_TO, target, onednn::out(0)}},
               pd.scratchpad_desc());
   return builder.build();
 #else

@@ -73,17 +73,18 @@ template <class T>
 void column_sum(const T* x, T* sum, int64_t rows, int64_t cols) {
   using A = accumulate_t<T>;
   constexpr int64_t kBlock = 64;  // columns whose sums stay in registers or L1
-  parallel_for((cols + kBlock - 1) / kBlock, 1 + kElementGrain / (rows * kBlock + 1), [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      const int64_t first = block * kBlock, n = std::min(kBlock, cols - first);
-      A total[kBlock] = {};
-      for (int64_t r = 0; r < rows; ++r) {
-        const T* row = x + r * cols + first;
-        for (int64_t c = 0; c < n; ++c) total[c] += A(row[c]);
-      }
-      for (int64_t c = 0; c < n; ++c) sum[first + c] = T(total[c]);
-    }
-  });
+  parallel_for((cols + kBlock - 1) / kBlock, 1 + kElementGrain / (rows * kBlock + 1),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t block = begin; block < end; ++block) {
+                   const int64_t first = block * kBlock, n = std::min(kBlock, cols - first);
+                   A total[kBlock] = {};
+                   for (int64_t r = 0; r < rows; ++r) {
+                     const T* row = x + r * cols + first;
+                     for (int64_t c = 0; c < n; ++c) total[c] += A(row[c]);
+                   }
+                   for (int64_t c = 0; c < n; ++c) sum[first + c] = T(total[c]);
+                 }
+               });
 }
 
 }  // namespace
@@ -104,8 +105,8 @@ Kernel make_gemm_kernel(const GemmSpec& spec) {
   return portable_gemm<float>(spec);
 }
 
-Kernel make_fc_forward(const TensorDesc& data, const TensorDesc& weight, const TensorDesc* bias, const TensorDesc& out,
-                       Span<const PostOp> post_ops) {
+Kernel make_fc_forward(const TensorDesc& data, const TensorDesc& weight, const TensorDesc* bias,
+                       const TensorDesc& out, Span<const PostOp> post_ops) {
   GemmSpec spec;
   spec.trans_b = true;
   spec.n = weight.shape[0];
@@ -123,7 +124,8 @@ Kernel make_fc_forward(const TensorDesc& data, const TensorDesc& weight, const T
   const size_t workspace = product.workspace;
   return make_kernel(
       [product, spec, has_bias = bias != nullptr,
-       posts = std::vector<PostOp>(post_ops.begin(), post_ops.end())](void* const* in, void* const* out, void* ws) {
+       posts = std::vector<PostOp>(post_ops.begin(), post_ops.end())](void* const* in, void* const* out,
+                                                                      void* ws) {
         product.run(product.self.get(), in, out, ws);
         if (has_bias && spec.n > 0) {
           visit_float(spec.dtype, "FullyConnected", [&](auto tag) {

@@ -73,12 +73,24 @@ void append_post_ops(dnnl::post_ops& ops, Span<const PostOp> post_ops) {
   using dnnl::algorithm;
   for (const PostOp& op : post_ops) {
     switch (op.kind) {
-      case PostOp::kRelu: ops.append_eltwise(algorithm::eltwise_relu, op.alpha, 0); break;
-      case PostOp::kSigmoid: ops.append_eltwise(algorithm::eltwise_logistic, 0, 0); break;
-      case PostOp::kTanh: ops.append_eltwise(algorithm::eltwise_tanh, 0, 0); break;
-      case PostOp::kSoftRelu: ops.append_eltwise(algorithm::eltwise_soft_relu, 1, 0); break;
-      case PostOp::kClip: ops.append_eltwise(algorithm::eltwise_clip, op.alpha, op.beta); break;
-      case PostOp::kSum: ops.append_sum(1.f); break;
+      case PostOp::kRelu:
+        ops.append_eltwise(algorithm::eltwise_relu, op.alpha, 0);
+        break;
+      case PostOp::kSigmoid:
+        ops.append_eltwise(algorithm::eltwise_logistic, 0, 0);
+        break;
+      case PostOp::kTanh:
+        ops.append_eltwise(algorithm::eltwise_tanh, 0, 0);
+        break;
+      case PostOp::kSoftRelu:
+        ops.append_eltwise(algorithm::eltwise_soft_relu, 1, 0);
+        break;
+      case PostOp::kClip:
+        ops.append_eltwise(algorithm::eltwise_clip, op.alpha, op.beta);
+        break;
+      case PostOp::kSum:
+        ops.append_sum(1.f);
+        break;
     }
   }
 }
@@ -112,7 +124,9 @@ struct KernelBuilder::State {
       }
       for (size_t i = 0; i < step.slots.size(); ++i) {
         const Slot& slot = step.slots[i];
-        void* base = slot.kind == Slot::kIn ? in[slot.index] : slot.kind == Slot::kOut ? out[slot.index] : workspace;
+        void* base = slot.kind == Slot::kIn    ? in[slot.index]
+                     : slot.kind == Slot::kOut ? out[slot.index]
+                                               : workspace;
         must(dnnl_memory_set_data_handle(step.table[i].memory, static_cast<char*>(base) + slot.offset),
              "setting an address");
       }

@@ -1,5 +1,6 @@
 // oneDNN behind the engine's own types: tensors to memory descriptors, layouts, post-ops, and kernels made of
-// primitives. Only backend files named onednn* include this; the rest asks through the headers without dnnl types.
+// primitives. Only backend files named onednn* include this; the rest asks through the headers without dnnl
+// types.
 #pragma once
 
 #include <dnnl.hpp>
@@ -61,7 +62,8 @@ class KernelBuilder {
   ~KernelBuilder();
   // Workspace that no other temporary of this kernel uses.
   Slot temp(size_t bytes);
-  void add(const dnnl::primitive& primitive, std::initializer_list<Argument> arguments, const Desc& scratchpad = {});
+  void add(const dnnl::primitive& primitive, std::initializer_list<Argument> arguments,
+           const Desc& scratchpad = {});
   void add(Call call);
   // Copies an input into an output unless they are the same memory: what a sum post-op adds to.
   void copy_unless_same(int from_in, int to_out, size_t bytes);

@@ -5,8 +5,8 @@
 namespace symbind::onednn {
 namespace {
 
-// oneDNN's sgemm has less to set up and a good matrix-vector path; the matmul primitive wins on larger products.
-// The boundary is measured on two Zen 4 cores (784x128x100 and neighbours).
+// oneDNN's sgemm has less to set up and a good matrix-vector path; the matmul primitive wins on larger
+// products. The boundary is measured on two Zen 4 cores (784x128x100 and neighbours).
 bool prefers_sgemm(const GemmSpec& s) {
   if (s.m == 1 || s.n == 1) return true;
   const int64_t work = s.m * s.n * s.k;
@@ -52,7 +52,8 @@ Kernel make_gemm(const GemmSpec& s) {
 Kernel make_fc_forward(const GemmSpec& s, bool has_bias, Span<const PostOp> post_ops) {
   if (!enabled() || s.m == 0 || s.n == 0 || s.k == 0 || prefers_sgemm(s)) return {};
   const dnnl::primitive_attr attr = attributes(post_ops);
-  const Desc data = matrix(1, s.m, s.k, false), weight = matrix(1, s.k, s.n, true), dst = matrix(1, s.m, s.n, false);
+  const Desc data = matrix(1, s.m, s.k, false), weight = matrix(1, s.k, s.n, true),
+             dst = matrix(1, s.m, s.n, false);
   KernelBuilder builder;
   prepare_sums(builder, post_ops, dst.get_size());
   if (has_bias) {

@@ -10,12 +10,18 @@ namespace {
 template <class A>
 A apply_one(const PostOp& op, A x) {
   switch (op.kind) {
-    case PostOp::kRelu: return x > 0 || x != x ? x : op.alpha == 0 ? A(0) : A(op.alpha) * x;
-    case PostOp::kSigmoid: return 1 / (1 + std::exp(-x));
-    case PostOp::kTanh: return std::tanh(x);
-    case PostOp::kSoftRelu: return x > 20 ? x : std::log1p(std::exp(x));
-    case PostOp::kClip: return x < A(op.alpha) ? A(op.alpha) : x > A(op.beta) ? A(op.beta) : x;
-    case PostOp::kSum: break;
+    case PostOp::kRelu:
+      return x > 0 || x != x ? x : op.alpha == 0 ? A(0) : A(op.alpha) * x;
+    case PostOp::kSigmoid:
+      return 1 / (1 + std::exp(-x));
+    case PostOp::kTanh:
+      return std::tanh(x);
+    case PostOp::kSoftRelu:
+      return x > 20 ? x : std::log1p(std::exp(x));
+    case PostOp::kClip:
+      return x < A(op.alpha) ? A(op.alpha) : x > A(op.beta) ? A(op.beta) : x;
+    case PostOp::kSum:
+      break;
   }
   return x;
 }
