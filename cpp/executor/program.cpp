@@ -179,7 +179,7 @@ Kernel node_kernel(const Graph& graph, int32_t id, const std::vector<int32_t>& u
   KernelRequest request;
   for (int i = 0; i < node.num_outputs; ++i) {
     descs.push_back(graph.desc({id, i}));
-    request.out_used.push_back(i == 0 || uses[node.first_entry + i] > 0);
+    request.out_used.push_back((i == 0 && node.op->visible) || uses[node.first_entry + i] > 0);
   }
   request.params = node.params.get();
   request.in = {descs.data(), node.inputs.size()};

@@ -127,7 +127,7 @@ struct Planner {
       plan.entries[out] = {Placement::kExternal, request.entry_external[out], 0};
       return;
     }
-    if (uses[out] == 0 && output > 0) return;  // a hidden output nobody reads
+    if (uses[out] == 0 && (output > 0 || !node.op->visible)) return;  // nobody reads it: a null address
     plan.total_bytes += bytes;
     if (try_inplace(node, output, bytes)) return;
     blocks.push_back({arena.take(bytes), bytes, uses[out]});
