@@ -19,22 +19,23 @@ struct NodeEntry {
   int32_t index = 0;
 };
 
+struct Symbol {
+  std::vector<NodeEntry> outputs;
+};
+
 struct Node {
   const OpDef* op = nullptr;  // null: a variable
   std::string name;
   AttrMap attrs;              // operator attributes as written, and hidden keys such as __lr_mult__
   ParamsPtr params;           // `attrs` parsed
   std::vector<NodeEntry> inputs;
+  std::vector<Symbol> subgraphs;  // whole graphs that an operator runs (control flow, fused int8 blocks)
 
   Node() = default;
   Node(const Node&) = default;
   ~Node();  // releases chains of any length without recursion
   int num_outputs() const { return op ? op->output_count(params.get()) : 1; }
   int num_visible_outputs() const { return op ? op->visible_output_count(params.get()) : 1; }
-};
-
-struct Symbol {
-  std::vector<NodeEntry> outputs;
 };
 
 // Parses node.attrs (hidden keys left out) into node.params; errors name the node.
