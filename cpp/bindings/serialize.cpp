@@ -31,7 +31,9 @@ class BytesView {
   ~BytesView() { PyBuffer_Release(&buffer_); }
   BytesView(const BytesView&) = delete;
   BytesView& operator=(const BytesView&) = delete;
-  std::string_view view() const { return {static_cast<const char*>(buffer_.buf), static_cast<size_t>(buffer_.len)}; }
+  std::string_view view() const {
+    return {static_cast<const char*>(buffer_.buf), static_cast<size_t>(buffer_.len)};
+  }
 
  private:
   Py_buffer buffer_;
@@ -88,7 +90,8 @@ py::tuple load_arrays_buffer(const py::object& bytes, const std::string& label, 
   return arrays_result(std::move(loaded), std::move(warnings));
 }
 
-void save_arrays(const py::object& path, const std::vector<NDArray>& arrays, const std::vector<std::string>& names) {
+void save_arrays(const py::object& path, const std::vector<NDArray>& arrays,
+                 const std::vector<std::string>& names) {
   const std::string name = file_name(path);
   py::gil_scoped_release release;
   save_ndarray_file(name, arrays, names);
@@ -104,21 +107,25 @@ NDArray array_from_bytes(const py::object& bytes, const std::string& label) {
 
 void bind_serialize(py::module_& m) {
   m.def("symbol_from_json", &load_symbol_text, py::arg("text"), py::arg("label"),
-        "Read a symbol from JSON text (str or UTF-8 bytes) of any MXNet release: (Symbol, warnings). `label` names "
+        "Read a symbol from JSON text (str or UTF-8 bytes) of any MXNet release: (Symbol, warnings). `label` "
+        "names "
         "the text in errors. MXNetError names the node or byte.");
   m.def("symbol_load", &load_symbol_file, py::arg("path"),
         "Read a symbol file: (Symbol, warnings). MXNetError names the file and the node or byte.");
   m.def("symbol_to_json", &symbol_to_json, py::arg("symbol"), py::arg("remove_amp_cast") = false,
         py::call_guard<py::gil_scoped_release>(), "The JSON text that MXNet 1.9.1 writes for the symbol.");
   m.def("load_ndarrays", &load_arrays_file, py::arg("path"), py::arg("strict") = false,
-        "Read a file of arrays: (arrays, names, warnings); names is empty for a list. strict: bytes after the end are "
+        "Read a file of arrays: (arrays, names, warnings); names is empty for a list. strict: bytes after "
+        "the end are "
         "an error. MXNetError names the file, the entry and the byte.");
   m.def("load_ndarrays_buffer", &load_arrays_buffer, py::arg("bytes"), py::arg("label") = "buffer",
         py::arg("strict") = false, "The same from an object with a buffer.");
   m.def("save_ndarrays", &save_arrays, py::arg("path"), py::arg("arrays"), py::arg("names"),
-        "Write arrays, with a name for each or an empty list of names, so that the file appears only when complete.");
+        "Write arrays, with a name for each or an empty list of names, so that the file appears only when "
+        "complete.");
   m.def(
-      "ndarray_to_bytes", [](const NDArray& array) { return py::bytes(ndarray_to_bytes(array)); }, py::arg("array"),
+      "ndarray_to_bytes", [](const NDArray& array) { return py::bytes(ndarray_to_bytes(array)); },
+      py::arg("array"),
       "The array as one record of MXNet's format, as pickled arrays and optimizer states hold it.");
   m.def("ndarray_from_bytes", &array_from_bytes, py::arg("bytes"), py::arg("label") = "bytes",
         "The array of one record.");

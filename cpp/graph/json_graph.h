@@ -30,18 +30,20 @@ struct JsonGraph {
   bool np_shape = false;
 };
 
-// Upgrades of old files (json_upgrade.cpp), node by node, inputs first. They change a node's attributes before they
-// are parsed, and its inputs and their attributes after.
+// Upgrades of old files (json_upgrade.cpp), node by node, inputs first. They change a node's attributes
+// before they are parsed, and its inputs and their attributes after.
 
 // `<input>_<key>` attributes that belong to an input variable: {name of the attribute, value}.
 using InputKeys = std::vector<std::pair<std::string, std::string>>;
 
-// Renames bare hidden keys (lr_mult, ...) to __key__, takes out those that seem to be meant for an input, and undoes
-// what other releases wrote differently.
+// Renames bare hidden keys (lr_mult, ...) to __key__, takes out those that seem to be meant for an input, and
+// undoes what other releases wrote differently.
 InputKeys upgrade_attrs(Node& node, int64_t version);
-// Gives the taken keys to the input variables; those that match no input go back to the node. True if any went back.
+// Gives the taken keys to the input variables; those that match no input go back to the node. True if any
+// went back.
 bool give_keys_to_inputs(Node& node, const InputKeys& keys);
-// Appends the variables that releases before 0.9 left out: auxiliary states, labels, and anything else at the end.
+// Appends the variables that releases before 0.9 left out: auxiliary states, labels, and anything else at the
+// end.
 void add_missing_inputs(Node& node, int64_t version);
 // Sets the attributes that operators want on their input variables ("__init__"), for releases before 0.9.4.
 void upgrade_input_variables(Node& node, int64_t version);

@@ -22,7 +22,8 @@ struct ReadContext {
   }
 };
 
-[[noreturn]] void fail_in_node(const ReadContext& c, size_t index, const std::string& name, const std::string& why) {
+[[noreturn]] void fail_in_node(const ReadContext& c, size_t index, const std::string& name,
+                               const std::string& why) {
   fail("[symbol_from_json] ", c.label, ", node ", index, " '", name, "': ", why);
 }
 
@@ -92,8 +93,9 @@ JsonNode read_node(JsonScanner& in, ReadContext& c, size_t index) {
     } else if (key == "backward_source_id") {
       in.skip_value();
     } else {
-      in.fail_at(begin, concat("node ", index, " '", node.name, "' has the unknown key '", key,
-                               "', expected op, name, inputs, attrs, attr, param, control_deps or subgraphs"));
+      in.fail_at(begin,
+                 concat("node ", index, " '", node.name, "' has the unknown key '", key,
+                        "', expected op, name, inputs, attrs, attr, param, control_deps or subgraphs"));
     }
   }
   if (!has_op || !has_name) {
@@ -134,7 +136,8 @@ void read_graph_attrs(JsonScanner& in, JsonGraph& graph) {
 
 JsonGraph read_graph(JsonScanner& in, ReadContext& c) {
   JsonGraph graph;
-  if (c.depth > 1) graph.version = kSymbolVersion;  // subgraphs do not say; they are younger than every upgrade rule
+  if (c.depth > 1)
+    graph.version = kSymbolVersion;  // subgraphs do not say; they are younger than every upgrade rule
   bool has_nodes = false;
   bool has_heads = false;
   std::string key;
@@ -162,7 +165,8 @@ JsonGraph read_graph(JsonScanner& in, ReadContext& c) {
                                "', expected nodes, arg_nodes, heads, node_row_ptr or attrs"));
     }
   }
-  if (!has_nodes || !has_heads) in.fail_at(begin, concat("the graph has no '", has_nodes ? "heads" : "nodes", "'"));
+  if (!has_nodes || !has_heads)
+    in.fail_at(begin, concat("the graph has no '", has_nodes ? "heads" : "nodes", "'"));
   return graph;
 }
 
@@ -195,24 +199,27 @@ class GraphBuilder {
       const JsonNode& node = graph_.nodes[i];
       for (const JsonEntry& e : node.inputs) {
         if (!exists(e.node)) {
-          fail_in_node(c_, i, node.name, concat("input node out of range: got ", e.node, " of ", count, " nodes"));
+          fail_in_node(c_, i, node.name,
+                       concat("input node out of range: got ", e.node, " of ", count, " nodes"));
         }
         if (e.output < 0 || e.output > INT_MAX) {
           fail_in_node(c_, i, node.name, concat("input output number out of range: got ", e.output));
         }
       }
     }
-    check(!graph_.heads.empty(), "[symbol_from_json] ", c_.label, ": 'heads' is empty: the graph has no output");
+    check(!graph_.heads.empty(), "[symbol_from_json] ", c_.label,
+          ": 'heads' is empty: the graph has no output");
     for (size_t h = 0; h < graph_.heads.size(); ++h) {
       const JsonEntry& e = graph_.heads[h];
-      check(exists(e.node) && e.output >= 0, "[symbol_from_json] ", c_.label, ": head ", h, " is out of range: got [",
-            e.node, ", ", e.output, "], the graph has ", count, " nodes");
+      check(exists(e.node) && e.output >= 0, "[symbol_from_json] ", c_.label, ": head ", h,
+            " is out of range: got [", e.node, ", ", e.output, "], the graph has ", count, " nodes");
     }
     for (int64_t i : graph_.arg_nodes) {
-      check(exists(i), "[symbol_from_json] ", c_.label, ": 'arg_nodes' is out of range: got ", i, " of ", count,
-            " nodes");
-      check(graph_.nodes[i].op == "null", "[symbol_from_json] ", c_.label, ": 'arg_nodes' lists node ", i, " '",
-            graph_.nodes[i].name, "', which is not a variable but the operator '", graph_.nodes[i].op, "'");
+      check(exists(i), "[symbol_from_json] ", c_.label, ": 'arg_nodes' is out of range: got ", i, " of ",
+            count, " nodes");
+      check(graph_.nodes[i].op == "null", "[symbol_from_json] ", c_.label, ": 'arg_nodes' lists node ", i,
+            " '", graph_.nodes[i].name, "', which is not a variable but the operator '", graph_.nodes[i].op,
+            "'");
     }
   }
 
@@ -246,7 +253,8 @@ class GraphBuilder {
     return order;
   }
 
-  [[noreturn]] void fail_at_cycle(const std::vector<std::pair<size_t, size_t>>& stack, size_t repeated) const {
+  [[noreturn]] void fail_at_cycle(const std::vector<std::pair<size_t, size_t>>& stack,
+                                  size_t repeated) const {
     size_t first = stack.size() - 1;
     while (stack[first].first != repeated) --first;
     constexpr size_t kShown = 8;
@@ -299,8 +307,9 @@ class GraphBuilder {
     add_missing_inputs(node, graph_.version);
     // Before anything asks for the names of the inputs: an attribute may claim any number of them.
     const int expected = node.op->input_count(node.params.get());
-    check(static_cast<int64_t>(node.inputs.size()) == expected, "operator '", node.op->name, "' of node '", node.name,
-          "' has ", node.inputs.size(), node.inputs.size() == 1 ? " input" : " inputs", ", expected ", expected);
+    check(static_cast<int64_t>(node.inputs.size()) == expected, "operator '", node.op->name, "' of node '",
+          node.name, "' has ", node.inputs.size(), node.inputs.size() == 1 ? " input" : " inputs",
+          ", expected ", expected);
     if (give_keys_to_inputs(node, keys)) parse_node_params(node);
     upgrade_input_variables(node, graph_.version);
   }
@@ -312,17 +321,21 @@ class GraphBuilder {
 
 Symbol read_symbol(JsonScanner& in, ReadContext& c) {
   if (c.depth == kMaxSubgraphDepth) {
-    in.fail_at(in.offset(), concat("subgraphs inside subgraphs: expected at most ", kMaxSubgraphDepth, " levels"));
+    in.fail_at(in.offset(),
+               concat("subgraphs inside subgraphs: expected at most ", kMaxSubgraphDepth, " levels"));
   }
   ++c.depth;
   JsonGraph graph = read_graph(in, c);
   --c.depth;
   if (graph.version > kSymbolVersion && c.depth == 0) {
-    c.warn("written by MXNet ", graph.version / 10000, ".", graph.version / 100 % 100, ".", graph.version % 100,
+    c.warn("written by MXNet ", graph.version / 10000, ".", graph.version / 100 % 100, ".",
+           graph.version % 100,
            ", newer than the 1.9.1 whose rules are used; it may mean something else there");
   }
   if (graph.np_shape && c.depth == 0) {
-    c.warn("written with NumPy shape semantics (is_np_shape), where a dimension of 0 is empty; here 0 is unknown");
+    c.warn(
+        "written with NumPy shape semantics (is_np_shape), where a dimension of 0 is empty; here 0 is "
+        "unknown");
   }
   return GraphBuilder(graph, c).build();
 }

@@ -28,7 +28,8 @@ void append_utf8(std::string& out, uint32_t code) {
 
 JsonScanner::JsonScanner(std::string_view text, const std::string& label) : text_(text), label_(label) {
   if (text_.substr(0, 3) == "\xef\xbb\xbf") at_ = 3;
-  check(offset() < text_.size(), "[symbol_from_json] ", label_, ": empty file, expected a symbol graph in JSON");
+  check(offset() < text_.size(), "[symbol_from_json] ", label_,
+        ": empty file, expected a symbol graph in JSON");
 }
 
 void JsonScanner::fail_at(size_t offset, const std::string& message) const {
@@ -121,14 +122,28 @@ void JsonScanner::append_escape(std::string& out) {
   switch (c) {
     case '"':
     case '\\':
-    case '/': out += c; return;
-    case 'b': out += '\b'; return;
-    case 'f': out += '\f'; return;
-    case 'n': out += '\n'; return;
-    case 'r': out += '\r'; return;
-    case 't': out += '\t'; return;
-    case 'u': break;
-    default: fail_at(begin, "an unknown escape in a string, expected one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u");
+    case '/':
+      out += c;
+      return;
+    case 'b':
+      out += '\b';
+      return;
+    case 'f':
+      out += '\f';
+      return;
+    case 'n':
+      out += '\n';
+      return;
+    case 'r':
+      out += '\r';
+      return;
+    case 't':
+      out += '\t';
+      return;
+    case 'u':
+      break;
+    default:
+      fail_at(begin, "an unknown escape in a string, expected one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u");
   }
   uint32_t code = read_hex4();
   if (code >= 0xd800 && code < 0xdc00 && text_.substr(at_, 2) == "\\u") {
@@ -185,7 +200,8 @@ int64_t JsonScanner::read_int() {
   int64_t value = 0;
   size_t digits = 0;
   for (; at_ < text_.size() && is_digit(text_[at_]); ++at_, ++digits) {
-    if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, text_[at_] - '0', &value)) {
+    if (__builtin_mul_overflow(value, 10, &value) ||
+        __builtin_add_overflow(value, text_[at_] - '0', &value)) {
       fail_at(begin, "a number that does not fit in 64 bits");
     }
   }

@@ -16,7 +16,8 @@ std::string hidden_form(const std::string& key) { return "__" + key + "__"; }
 size_t input_prefix(const std::string& name) {
   for (const char* key : kHiddenKeys) {
     const std::string suffix = std::string("_") + key;
-    if (name.size() > suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0) {
+    if (name.size() > suffix.size() &&
+        name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0) {
       return name.size() - suffix.size();
     }
   }
@@ -73,8 +74,8 @@ bool give_keys_to_inputs(Node& node, const InputKeys& keys) {
 
 void add_missing_inputs(Node& node, int64_t version) {
   if (version >= 900) return;
-  // Only inputs that the operator always has. Where attributes say how many there are, none was ever left out, and
-  // the number is not to be trusted with memory.
+  // Only inputs that the operator always has. Where attributes say how many there are, none was ever left
+  // out, and the number is not to be trusted with memory.
   const size_t expected = static_cast<size_t>(std::max(0, node.op->input_count(node.params.get())));
   if (!node.op->num_args_key.empty() || expected > node.op->inputs.size()) return;
   if (expected <= node.inputs.size()) return;

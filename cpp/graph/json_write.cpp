@@ -42,12 +42,23 @@ class JsonWriter {
     text += '"';
     for (char c : s) {
       switch (c) {
-        case '"': text += "\\\""; break;
-        case '\\': text += "\\\\"; break;
-        case '\n': text += "\\n"; break;
-        case '\r': text += "\\r"; break;
-        case '\t': text += "\\t"; break;
-        default: text += c;
+        case '"':
+          text += "\\\"";
+          break;
+        case '\\':
+          text += "\\\\";
+          break;
+        case '\n':
+          text += "\\n";
+          break;
+        case '\r':
+          text += "\\r";
+          break;
+        case '\t':
+          text += "\\t";
+          break;
+        default:
+          text += c;
       }
     }
     text += '"';
@@ -196,8 +207,8 @@ bool is_amp_cast(const Node& node) {
   return node.op != nullptr && (node.op->name == "amp_cast" || node.op->name == "amp_multicast");
 }
 
-// amp_cast has one input and one output, and output i of amp_multicast is its input i: an entry of theirs is replaced
-// by what they read.
+// amp_cast has one input and one output, and output i of amp_multicast is its input i: an entry of theirs is
+// replaced by what they read.
 Symbol without_amp_casts(const Symbol& symbol) {
   std::unordered_map<const Node*, NodePtr> copies;
   for (const Node* node : topological_order(symbol)) {

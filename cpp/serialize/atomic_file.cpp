@@ -28,7 +28,8 @@ void sync_folder(const std::string& folder) {
 }  // namespace
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(path) {
-  check(path.find('\0') == std::string::npos, "[save] the file name has a NUL byte: '", path.c_str(), "\\0...'");
+  check(path.find('\0') == std::string::npos, "[save] the file name has a NUL byte: '", path.c_str(),
+        "\\0...'");
   std::error_code ignored;  // what cannot be resolved will not open either
   const std::filesystem::path resolved = std::filesystem::weakly_canonical(path, ignored);
   if (!ignored && !resolved.empty()) target_ = resolved.string();
@@ -41,7 +42,8 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(path) {
     return;
   }
   const std::filesystem::path full(target_);
-  create_temporary(full.parent_path().string(), full.filename().string(), exists ? status.st_mode & 07777 : -1);
+  create_temporary(full.parent_path().string(), full.filename().string(),
+                   exists ? status.st_mode & 07777 : -1);
 }
 
 AtomicFile::~AtomicFile() {
@@ -52,8 +54,8 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::create_temporary(const std::string& folder, const std::string& base, int mode) {
   std::random_device random;
   for (int attempt = 0; attempt < 100; ++attempt) {
-    const std::string name = concat(folder.empty() ? "." : folder, "/.", base.substr(0, 100), ".", std::hex, random(),
-                                    random(), ".tmp");
+    const std::string name = concat(folder.empty() ? "." : folder, "/.", base.substr(0, 100), ".", std::hex,
+                                    random(), random(), ".tmp");
     fd_ = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd_ >= 0) {
       temporary_ = name;

@@ -7,10 +7,10 @@
 
 namespace symbind {
 
-// The bytes go to a temporary file in the same folder; commit() flushes, syncs, closes and renames it and syncs the
-// folder. Without commit() nothing is left and an old file stays as it was. A symbolic link is followed, an existing
-// file's permissions are kept; devices and pipes are written directly. Every step is checked: Error with the file's
-// name and the system's reason.
+// The bytes go to a temporary file in the same folder; commit() flushes, syncs, closes and renames it and
+// syncs the folder. Without commit() nothing is left and an old file stays as it was. A symbolic link is
+// followed, an existing file's permissions are kept; devices and pipes are written directly. Every step is
+// checked: Error with the file's name and the system's reason.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::string& path);

@@ -18,7 +18,8 @@ namespace {
 
 class MemorySource : public ByteSource {
  public:
-  MemorySource(std::string_view bytes, const std::string& label) : ByteSource(label, bytes.size()), bytes_(bytes) {}
+  MemorySource(std::string_view bytes, const std::string& label)
+      : ByteSource(label, bytes.size()), bytes_(bytes) {}
 
  private:
   void read_bytes(void* to, size_t bytes) override {
@@ -80,17 +81,20 @@ std::unique_ptr<ByteSource> open_bytes(std::string_view bytes, const std::string
 }
 
 std::unique_ptr<ByteSource> open_file(const std::string& path) {
-  check(path.find('\0') == std::string::npos, "[load] the file name has a NUL byte: '", path.c_str(), "\\0...'");
+  check(path.find('\0') == std::string::npos, "[load] the file name has a NUL byte: '", path.c_str(),
+        "\\0...'");
   // A pipe without a writer must be refused below, not waited for.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   check(fd >= 0, "[load] cannot open '", path, "': ", std::strerror(errno));
   struct stat status;
   const bool known = fstat(fd, &status) == 0;
   if (!known || !S_ISREG(status.st_mode)) {
-    const std::string why = !known ? std::strerror(errno) : S_ISDIR(status.st_mode) ? "it is a directory" : "";
+    const std::string why = !known                    ? std::strerror(errno)
+                            : S_ISDIR(status.st_mode) ? "it is a directory"
+                                                      : "";
     close(fd);
-    fail("[load] cannot read '", path, "': ",
-         why.empty() ? "not a regular file; read it yourself and load from its bytes" : why);
+    fail("[load] cannot read '", path,
+         "': ", why.empty() ? "not a regular file; read it yourself and load from its bytes" : why);
   }
   return std::make_unique<FileSource>(fd, static_cast<uint64_t>(status.st_size), path);
 }

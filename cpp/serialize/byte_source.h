@@ -1,5 +1,5 @@
-// Where a reader of binary formats gets its bytes: memory or a file of known size. Nothing is read, and nothing should
-// be allocated, before the size says that it is there.
+// Where a reader of binary formats gets its bytes: memory or a file of known size. Nothing is read, and
+// nothing should be allocated, before the size says that it is there.
 #pragma once
 
 #include <cstdint>
@@ -76,8 +76,8 @@ class ByteSource {
 
 // `bytes` must outlive the source; `label` names it in errors.
 std::unique_ptr<ByteSource> open_bytes(std::string_view bytes, const std::string& label);
-// Fails, with the system's reason, unless `path` is a regular file that can be read. A file that shrinks while it is
-// read is an error too, not a crash: it is read, not mapped.
+// Fails, with the system's reason, unless `path` is a regular file that can be read. A file that shrinks
+// while it is read is an error too, not a crash: it is read, not mapped.
 std::unique_ptr<ByteSource> open_file(const std::string& path);
 // All of a regular file.
 std::string read_file(const std::string& path);

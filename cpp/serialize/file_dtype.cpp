@@ -9,11 +9,19 @@ namespace {
 enum : int32_t { kInt16 = 8, kUint16 = 9, kUint32 = 10, kUint64 = 11, kBfloat16 = 12 };
 
 constexpr FileDType kTypes[] = {
-    {0, "float32", 4, DType::kFloat32},   {1, "float64", 8, DType::kFloat64}, {2, "float16", 2, DType::kFloat16},
-    {3, "uint8", 1, DType::kUint8},       {4, "int32", 4, DType::kInt32},     {5, "int8", 1, DType::kInt8},
-    {6, "int64", 8, DType::kInt64},       {7, "bool", 1, DType::kBool},       {kInt16, "int16", 2, DType::kInt32},
-    {kUint16, "uint16", 2, DType::kInt32}, {kUint32, "uint32", 4, DType::kInt64},
-    {kUint64, "uint64", 8, DType::kInt64}, {kBfloat16, "bfloat16", 2, DType::kFloat32},
+    {0, "float32", 4, DType::kFloat32},
+    {1, "float64", 8, DType::kFloat64},
+    {2, "float16", 2, DType::kFloat16},
+    {3, "uint8", 1, DType::kUint8},
+    {4, "int32", 4, DType::kInt32},
+    {5, "int8", 1, DType::kInt8},
+    {6, "int64", 8, DType::kInt64},
+    {7, "bool", 1, DType::kBool},
+    {kInt16, "int16", 2, DType::kInt32},
+    {kUint16, "uint16", 2, DType::kInt32},
+    {kUint32, "uint32", 4, DType::kInt64},
+    {kUint64, "uint64", 8, DType::kInt64},
+    {kBfloat16, "bfloat16", 2, DType::kFloat32},
 };
 
 float float_from_bfloat16(uint16_t bits) {
@@ -108,11 +116,14 @@ NDArray read_elements(ByteSource& in, const Shape& shape, const FileDType& type,
         return v;
       });
       break;
-    case kBfloat16: read_converted<uint16_t>(in, array.data_as<float>(), n, what, float_from_bfloat16); break;
+    case kBfloat16:
+      read_converted<uint16_t>(in, array.data_as<float>(), n, what, float_from_bfloat16);
+      break;
     case static_cast<int32_t>(DType::kBool):  // any other byte than 0 and 1 is not a C++ bool
       read_converted<uint8_t>(in, array.data_as<bool>(), n, what, [](uint8_t v) { return v != 0; });
       break;
-    default: in.read(array.data(), bytes, what);
+    default:
+      in.read(array.data(), bytes, what);
   }
   return array;
 }

@@ -20,13 +20,13 @@ struct FileDType {
 const FileDType& read_file_dtype(ByteSource& in);
 void warn_if_converted(const ByteSource& in, const FileDType& type, std::vector<std::string>* warnings);
 
-// `ndim` dimensions of type Dim, of which none is negative; where `may_be_unknown`, -1 dimensions in all or any one
-// is unknown.
+// `ndim` dimensions of type Dim, of which none is negative; where `may_be_unknown`, -1 dimensions in all or
+// any one is unknown.
 template <class Dim>
 Shape read_shape(ByteSource& in, int64_t ndim, bool may_be_unknown);
 
-// shape.size() * element_size. Fails where the product of the dimensions that are not 0 does not fit in 63 bits, so
-// that nothing which multiplies some of them later can overflow.
+// shape.size() * element_size. Fails where the product of the dimensions that are not 0 does not fit in 63
+// bits, so that nothing which multiplies some of them later can overflow.
 uint64_t checked_file_bytes(const ByteSource& in, const Shape& shape, size_t element_size, const char* what);
 
 // shape.size() elements. Fails before it allocates unless all of them are there.

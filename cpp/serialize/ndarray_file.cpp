@@ -49,7 +49,8 @@ void read_names(ByteSource& in, NamedArrays& result) {
   const uint64_t begin = in.offset();
   const uint64_t count = read_count(in, kMinNameBytes, "the number of names");
   if (count != 0 && count != arrays) {
-    in.fail_at(begin, "wrong number of names: got ", count, " for ", arrays, " arrays, expected none or one each");
+    in.fail_at(begin, "wrong number of names: got ", count, " for ", arrays,
+               " arrays, expected none or one each");
   }
   std::unordered_set<std::string_view> seen;
   result.names.reserve(count);  // the views in `seen` must stay
@@ -88,8 +89,8 @@ NamedArrays read_list(ByteSource& in, const LoadOptions& options) {
 }
 
 void check_names(Span<const NDArray> arrays, Span<const std::string> names) {
-  check(names.empty() || names.size() == arrays.size(), "[save] wrong number of names: got ", names.size(), " for ",
-        arrays.size(), " arrays, expected none or one each");
+  check(names.empty() || names.size() == arrays.size(), "[save] wrong number of names: got ", names.size(),
+        " for ", arrays.size(), " arrays, expected none or one each");
   std::unordered_set<std::string_view> seen;
   for (const std::string& name : names) {
     check(name.find('\0') == std::string::npos, "[save] the name '", name.c_str(), "\\0...' has a NUL byte");
@@ -103,7 +104,8 @@ NamedArrays load_ndarray_file(const std::string& path, const LoadOptions& option
   return read_list(*open_file(path), options);
 }
 
-NamedArrays load_ndarray_buffer(std::string_view bytes, const std::string& label, const LoadOptions& options) {
+NamedArrays load_ndarray_buffer(std::string_view bytes, const std::string& label,
+                                const LoadOptions& options) {
   return read_list(*open_bytes(bytes, label), options);
 }
 
@@ -127,7 +129,8 @@ void save_ndarray_file(const std::string& path, Span<const NDArray> arrays, Span
 std::string ndarray_to_bytes(const NDArray& array) {
   std::string bytes;
   bytes.reserve(array.bytes() + 128);
-  write_ndarray_record(array, [&](const void* data, size_t n) { bytes.append(static_cast<const char*>(data), n); });
+  write_ndarray_record(array,
+                       [&](const void* data, size_t n) { bytes.append(static_cast<const char*>(data), n); });
   return bytes;
 }
 

@@ -3,8 +3,8 @@
 //   u64 0x112, u64 0, u64 number of arrays, the arrays (ndarray_record.h),
 //   u64 number of names (0 or as many), then for each: u64 length, the bytes.
 //
-// Reading allocates at most 128 times the size of the file (records of 4 bytes; usually once), and for sparse arrays, which are loaded as dense ones,
-// another 64 times and 16 MiB.
+// Reading allocates at most 128 times the size of the file (records of 4 bytes; usually once), and for sparse
+// arrays, which are loaded as dense ones, another 64 times and 16 MiB.
 #pragma once
 
 #include <string>
@@ -26,13 +26,15 @@ struct LoadOptions {
   bool strict = false;                           // bytes after the end are an error, not a warning
 };
 
-// Fail (Error) with the file, the array's or name's number and the byte: not a list of arrays, truncated, a size that
-// does not fit, an unknown dtype or storage type, indices out of range, a name with a NUL byte or given twice.
+// Fail (Error) with the file, the array's or name's number and the byte: not a list of arrays, truncated, a
+// size that does not fit, an unknown dtype or storage type, indices out of range, a name with a NUL byte or
+// given twice.
 NamedArrays load_ndarray_file(const std::string& path, const LoadOptions& options = {});
-NamedArrays load_ndarray_buffer(std::string_view bytes, const std::string& label, const LoadOptions& options = {});
+NamedArrays load_ndarray_buffer(std::string_view bytes, const std::string& label,
+                                const LoadOptions& options = {});
 
-// Byte for byte what MXNet 1.9.1 writes, through a temporary file (AtomicFile). `names` is empty or has a name for
-// each array; fails on duplicates and NUL bytes before anything is written.
+// Byte for byte what MXNet 1.9.1 writes, through a temporary file (AtomicFile). `names` is empty or has a
+// name for each array; fails on duplicates and NUL bytes before anything is written.
 void save_ndarray_file(const std::string& path, Span<const NDArray> arrays, Span<const std::string> names);
 
 // One array, as in pickled NDArrays and optimizer states.

@@ -51,8 +51,8 @@ NDArray read_ndarray_record(ByteSource& in, RecordOptions& options) {
   const uint32_t first = in.number<uint32_t>("the first word of an array");
   if (first != kV1 && first != kV2 && first != kV3) {
     if (first > kMaxLegacyNDim) {
-      in.fail_at(begin, "not an array: got first word 0x", std::hex, first, ", expected 0xf993fac8 to 0xf993faca or a",
-                 " number of dimensions");
+      in.fail_at(begin, "not an array: got first word 0x", std::hex, first,
+                 ", expected 0xf993fac8 to 0xf993faca or a", " number of dimensions");
     }
     if (first == 0) return no_array(in, options);
     return read_dense(in, read_shape<uint32_t>(in, first, false), options);

@@ -14,7 +14,8 @@ struct AuxHeader {
 AuxHeader read_aux_header(ByteSource& in, int64_t length, const char* what) {
   AuxHeader aux;
   aux.type = &read_file_dtype(in);
-  if (aux.type->flag != static_cast<int32_t>(DType::kInt64) && aux.type->flag != static_cast<int32_t>(DType::kInt32)) {
+  if (aux.type->flag != static_cast<int32_t>(DType::kInt64) &&
+      aux.type->flag != static_cast<int32_t>(DType::kInt32)) {
     in.fail_at(in.offset() - 4, "dtype of ", what, ": got ", aux.type->name, ", expected int64 or int32");
   }
   aux.shape = read_shape<int64_t>(in, in.number<int32_t>(what), false);
@@ -32,11 +33,12 @@ std::vector<int64_t> read_aux(ByteSource& in, const AuxHeader& aux, const char* 
 }
 
 NDArray make_dense(ByteSource& in, const SparseRecord& record, uint64_t& budget) {
-  const uint64_t bytes = checked_file_bytes(in, record.shape, dtype_size(record.type->memory), "the dense array");
+  const uint64_t bytes =
+      checked_file_bytes(in, record.shape, dtype_size(record.type->memory), "the dense array");
   if (bytes > budget) {
-    in.fail_here("a sparse array of shape ", record.shape, " ", record.type->name, " is too large to load as a dense ",
-                 "one: it needs ", bytes, " bytes and stores values of shape ", record.stored, "; ", budget,
-                 " bytes are allowed");
+    in.fail_here("a sparse array of shape ", record.shape, " ", record.type->name,
+                 " is too large to load as a dense ", "one: it needs ", bytes,
+                 " bytes and stores values of shape ", record.stored, "; ", budget, " bytes are allowed");
   }
   budget -= bytes;
   return make_zeros(record.shape, record.type->memory);
