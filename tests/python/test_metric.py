@@ -246,6 +246,20 @@ def test_top_k_against_sorting():
 
 
 @ours_only
+@pytest.mark.parametrize("classes", [2, 7, 60])
+def test_pcc_matrix_counts_predictions_by_label(classes):
+    rs = np.random.RandomState(3)
+    label, pred = rs.randint(0, classes, (2, 300))
+    metric = mx.metric.PCC()
+    metric.update([label], [np.eye(classes)[pred]])
+    expected = np.array(
+        [[np.sum((pred == i) & (label == j)) for j in range(classes)] for i in range(classes)]
+    )
+    np.testing.assert_array_equal(metric.lcm, expected)
+    np.testing.assert_array_equal(metric.gcm, expected)
+
+
+@ours_only
 def test_nan_predictions_score_nothing_in_top_k():
     metric = mx.metric.TopKAccuracy(top_k=2)
     metric.update([np.zeros(4)], [np.full((4, 5), np.nan)])
@@ -387,6 +401,8 @@ def test_other_misuse():
         mx.metric.F1().update([np.array([0, 1, 2])], [np.ones((3, 2))])
     with pytest.raises(TypeError, match="expected an NDArray or a NumPy array: got NoneType"):
         mx.metric.Accuracy().update([None], [np.ones((3, 2))])
+    with pytest.raises(ValueError, match=r"\[PCC\] class out of range: got one below -2 for 2 classes"):
+        mx.metric.PCC().update([np.array([0, -3])], [np.eye(2)])
     with pytest.raises(NotImplementedError):
         mx.metric.EvalMetric("bare").update([], [])
 

@@ -187,7 +187,7 @@ def _length(arrays: Any) -> int:
 def to_numpy(array: Any) -> np.ndarray:
     """Return the values of an NDArray, or of anything that NumPy makes an array of numbers from."""
     values = array.asnumpy() if hasattr(array, "asnumpy") else np.asarray(array)
-    if values.dtype == object:
+    if values.dtype.kind not in "biuf":
         raise TypeError(f"[metric] expected an NDArray or a NumPy array: got {type(array).__name__}")
     return values
 

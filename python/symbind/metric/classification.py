@@ -331,9 +331,7 @@ class PCC(EvalMetric):
             check_label_shapes(expected, predicted)
             if expected.size:
                 self._grow(int(max(expected.max(), predicted.max())) + 1)
-            counts = self._confusion(predicted, expected)
-            self.lcm += counts
-            self.gcm += counts
+            self._count(predicted, expected)
         self.num_inst += 1
         self.global_num_inst += 1
 
@@ -344,10 +342,19 @@ class PCC(EvalMetric):
             self.gcm = np.pad(self.gcm, (0, more))
             self.k = classes
 
-    def _confusion(self, predicted: np.ndarray, expected: np.ndarray) -> np.ndarray:
-        cells = np.where(predicted < 0, predicted + self.k, predicted) * self.k
-        cells += np.where(expected < 0, expected + self.k, expected)  # class -1 is the last, as in an index
-        return np.bincount(cells, minlength=self.k**2).reshape(self.k, self.k)
+    def _count(self, predicted: np.ndarray, expected: np.ndarray) -> None:
+        """Add to both matrices. Class -1 is the last, as in an index."""
+        rows, columns = (np.where(values < 0, values + self.k, values) for values in (predicted, expected))
+        if min(rows.min(initial=0), columns.min(initial=0)) < 0:
+            raise ValueError(f"[PCC] class out of range: got one below {-self.k} for {self.k} classes")
+        cells = rows * self.k + columns
+        if cells.size < self.k**2:
+            for matrix in (self.lcm, self.gcm):
+                np.add.at(matrix.reshape(-1), cells, 1.0)
+        else:
+            counts = np.bincount(cells, minlength=self.k**2).reshape(self.k, self.k)
+            self.lcm += counts
+            self.gcm += counts
 
     @staticmethod
     def _calc_mcc(matrix: np.ndarray) -> float:

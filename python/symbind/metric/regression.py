@@ -24,7 +24,7 @@ class _ErrorMetric(EvalMetric):
     def update(self, labels: Any, preds: Any) -> None:
         for label, pred in paired(labels, preds):
             # Half precision and integers would overflow in a difference or a square.
-            dtype = np.result_type(label, pred, np.float32)
+            dtype = np.result_type(label.dtype, pred.dtype, np.float32)
             column, values = _as_column(label), _as_column(pred)
             try:
                 difference = np.subtract(column, values, dtype=dtype)
@@ -41,7 +41,7 @@ def _as_column(values: np.ndarray) -> np.ndarray:
 
 
 def _mean_square(difference: np.ndarray) -> float:
-    return float(np.square(difference).mean(dtype=np.float64))
+    return float(np.square(difference).mean())
 
 
 @register
@@ -65,7 +65,7 @@ class MAE(_ErrorMetric):
         super().__init__(name, output_names, label_names)
 
     def _error(self, difference: np.ndarray) -> float:
-        return float(np.abs(difference).mean(dtype=np.float64))
+        return float(np.abs(difference).mean())
 
 
 @register
