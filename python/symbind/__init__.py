@@ -1,0 +1,15 @@
+"""symbind runs programs and models of Apache MXNet's Module API: ``import symbind as mx``."""
+
+from . import _core, base, name, random
+from .attribute import AttrScope
+from .base import MXNetError
+from .context import Context, cpu, cpu_pinned, current_context, gpu, num_gpus
+
+from . import ndarray
+from . import ndarray as nd
+from . import symbol
+from . import symbol as sym
+from . import executor
+from .executor import Executor
+
+__version__ = "0.1.0"

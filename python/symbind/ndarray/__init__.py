@@ -1,0 +1,46 @@
+"""Arrays on a device: `mx.nd`. Every visible operator of the engine is a function here."""
+
+from . import _internal, op, random
+from .ndarray import (
+    NDArray,
+    arange,
+    array,
+    concatenate,
+    empty,
+    eye,
+    from_dlpack,
+    from_numpy,
+    full,
+    imdecode,
+    linspace,
+    moveaxis,
+    ones,
+    onehot_encode,
+    to_dlpack_for_read,
+    waitall,
+    zeros,
+)
+from .arithmetic import (
+    add,
+    divide,
+    equal,
+    greater,
+    greater_equal,
+    hypot,
+    lesser,
+    lesser_equal,
+    logical_and,
+    logical_or,
+    logical_xor,
+    maximum,
+    minimum,
+    modulo,
+    multiply,
+    not_equal,
+    power,
+    subtract,
+    true_divide,
+)
+from .utils import load, load_frombuffer, save
+
+op._populate(globals())

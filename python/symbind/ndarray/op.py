@@ -1,0 +1,101 @@
+"""Functions for the engine's operators, made from its registry when this module is imported."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from .. import _core
+from .._ops import OpEntry, attr_texts, docstring, op_table, python_name, split_positional
+from ..context import Context, current_context
+from .ndarray import NDArray, _wrap
+
+
+def _device_of(text: Any) -> Context:
+    """Read `ctx` arguments: a Context, or text such as ``cpu(0)``."""
+    if text is None:
+        return current_context()
+    if isinstance(text, Context):
+        return text
+    kind, _, number = str(text).rstrip(")").partition("(")
+    return Context(kind, int(number or 0))
+
+
+def invoke(entry: OpEntry, inputs: list[NDArray], attrs: dict[str, Any], out: Any = None) -> Any:
+    """Run one operator; a single output comes back by itself, several as a list."""
+    texts = attr_texts(entry, attrs)
+    targets = [] if out is None else list(out) if isinstance(out, (list, tuple)) else [out]
+    ctx = _device_of(texts.pop("ctx", None)) if not inputs else inputs[0].context
+    results = _core.invoke(
+        entry.op,
+        [a.handle for a in inputs],
+        texts,
+        [t.handle for t in targets],
+        False,
+        ctx.device_typeid,
+        ctx.device_id,
+    )
+    if out is not None:
+        return out
+    return _wrap(results[0]) if len(results) == 1 else [_wrap(r) for r in results]
+
+
+def make_function(entry: OpEntry) -> Callable:
+    """Make the function of one operator name."""
+    names = entry.inputs
+
+    def function(*args: Any, out: Any = None, name: Any = None, **kwargs: Any) -> Any:
+        inputs, attrs = split_positional(entry, args, NDArray)
+        if not entry.num_args_key:
+            for i, input_name in enumerate(names):
+                if input_name in kwargs:
+                    value = kwargs.pop(input_name)
+                    while len(inputs) <= i:
+                        inputs.append(None)
+                    inputs[i] = value
+            inputs = [a for a in inputs if a is not None]
+        elif "data" in kwargs:
+            inputs += kwargs.pop("data")
+        kwargs.pop("attr", None)
+        for array in inputs:
+            if not isinstance(array, NDArray):
+                raise TypeError(f"[{entry.name}] inputs must be NDArrays: got {type(array).__name__}")
+        attrs.update(kwargs)
+        return invoke(entry, inputs, attrs, out)
+
+    function.__name__ = function.__qualname__ = entry.name
+    return function
+
+
+_functions: dict[str, Callable] = {}
+
+
+def function(name: str) -> Callable:
+    """Return the function of an operator or alias; AttributeError when there is none."""
+    made = _functions.get(name)
+    if made is None:
+        entry = op_table().get(name)
+        if entry is None:
+            raise AttributeError(f"[nd] there is no operator '{name}'")
+        made = _functions[name] = make_function(entry)
+        made.__doc__ = docstring(name, "NDArray")
+    return made
+
+
+def _populate(namespace: dict[str, Any]) -> None:
+    """Give a module one function per public operator, made at first use (module __getattr__ and __dir__)."""
+    public = [n for n in op_table() if not n.startswith("_") and python_name(n) and n not in namespace]
+
+    def __getattr__(name: str) -> Any:  # noqa: N807
+        if name in op_table() and not name.startswith("__"):
+            namespace[name] = function(name)
+            return namespace[name]
+        raise AttributeError(f"module '{namespace['__name__']}' has no attribute '{name}'")
+
+    def __dir__() -> list[str]:  # noqa: N807
+        return sorted({*namespace, *public})
+
+    namespace["__getattr__"] = __getattr__
+    namespace["__dir__"] = __dir__
+
+
+_populate(globals())

@@ -1,0 +1,91 @@
+"""Functions for the engine's operators, made from its registry when they are first used."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from .. import _core
+from .._ops import OpEntry, attr_texts, docstring, op_table, python_name, split_positional
+from ..attribute import AttrScope
+from ..name import NameManager
+from .symbol import Symbol
+
+
+def make_function(entry: OpEntry) -> Callable:
+    """Make the function of one operator name."""
+    hint = entry.name.lower()
+
+    def function(*args: Any, name: str | None = None, attr: dict[str, str] | None = None, **kwargs: Any) -> Symbol:
+        inputs, attrs = split_positional(entry, args, Symbol)
+        named = {}
+        for key in [k for k, v in kwargs.items() if isinstance(v, Symbol)]:
+            named[key] = kwargs.pop(key).handle
+        for input_name, symbol in zip(entry.inputs, inputs):
+            # None leaves an input out; what follows it keeps its place by name.
+            if symbol is not None and None in inputs:
+                named[input_name] = symbol.handle
+        for input_name in entry.inputs:
+            if kwargs.get(input_name, 0) is None and input_name not in entry.attrs:
+                kwargs.pop(input_name)
+        positional = [] if None in inputs else [s.handle for s in inputs]
+        attrs.update(kwargs)
+        attrs.pop("out", None)
+        texts = attr_texts(entry, attrs)
+        full_name = NameManager.current.get(name, hint)
+        scope = AttrScope.current.get(attr)
+        if scope:
+            texts.update({k: v for k, v in scope.items() if k not in texts})
+        return Symbol(_core.make_op(entry.op, full_name, _hidden(entry, texts, scope), positional, named))
+
+    function.__name__ = function.__qualname__ = entry.name
+    return function
+
+
+#: Keys that MXNet stores as hidden attributes however they are written.
+_HIDDEN = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
+
+
+def _hidden(entry: OpEntry, texts: dict[str, str], scope: dict[str, str]) -> dict[str, str]:
+    """Write user attributes as hidden ones: ``ctx_group`` becomes ``__ctx_group__``."""
+    result = {}
+    for key, value in texts.items():
+        if key in _HIDDEN or (key in scope and key not in entry.attrs and not key.startswith("__")):
+            result[f"__{key}__"] = value
+        else:
+            result[key] = value
+    return result
+
+
+_functions: dict[str, Callable] = {}
+
+
+def function(name: str) -> Callable:
+    """Return the function of an operator or alias; AttributeError when there is none."""
+    made = _functions.get(name)
+    if made is None:
+        entry = op_table().get(name)
+        if entry is None:
+            raise AttributeError(f"[sym] there is no operator '{name}'")
+        made = _functions[name] = make_function(entry)
+        made.__doc__ = docstring(name, "Symbol")
+    return made
+
+
+def _populate(namespace: dict[str, Any]) -> None:
+    """Give a module one function per public operator, made at first use (module __getattr__ and __dir__)."""
+    public = [n for n in op_table() if not n.startswith("_") and python_name(n) and n not in namespace]
+
+    def __getattr__(name: str) -> Any:  # noqa: N807
+        if name in op_table() and not name.startswith("__"):
+            namespace[name] = function(name)
+            return namespace[name]
+        raise AttributeError(f"module '{namespace['__name__']}' has no attribute '{name}'")
+
+    def __dir__() -> list[str]:  # noqa: N807
+        return sorted({*namespace, *public})
+
+    namespace["__getattr__"] = __getattr__
+    namespace["__dir__"] = __dir__
+
+
+_populate(globals())

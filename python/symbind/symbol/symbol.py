@@ -1,0 +1,681 @@
+"""Symbol: a graph of operators, composed in Python and compiled when it is bound."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from numbers import Number
+from typing import Any, Callable, Iterator, Sequence
+
+import numpy as np
+
+from .. import _core
+from ..attribute import AttrScope
+from ..base import MXNetError, NotImplementedForSymbol, dtype_flag, dtype_from_flag, mx_real_t
+from ..context import Context, current_context
+from ..name import NameManager
+
+
+def _op(name: str) -> Callable:
+    from .op import function
+
+    return function(name)
+
+
+class Symbol:
+    """One or more outputs of a graph. Operators and arithmetic on symbols make new symbols."""
+
+    __slots__ = ("__weakref__", "handle")
+    __array_priority__ = 1000.0
+
+    handle: _core.Symbol
+
+    def __init__(self, handle: _core.Symbol) -> None:
+        self.handle = handle
+
+    def __repr__(self) -> str:
+        name = self.name
+        if name is None:
+            return f"<{type(self).__name__} group [{', '.join(i.name for i in self)}]>"
+        return f"<{type(self).__name__} {name}>"
+
+    # -- outputs ---------------------------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        return len(self.handle)
+
+    def __iter__(self) -> Iterator[Symbol]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Symbol:
+        """Choose outputs: by number, by name (``'fc1_output'``), or a slice."""
+        if isinstance(index, str):
+            names = self.list_outputs()
+            hits = [i for i, n in enumerate(names) if n == index]
+            if not hits:
+                raise ValueError(f"[Symbol] Cannot find output that matches name '{index}'; there is {names[:20]}")
+            if len(hits) > 1:
+                raise ValueError(f"[Symbol] There are multiple outputs with name '{index}'")
+            index = hits[0]
+        if isinstance(index, slice):
+            return Group([self[i] for i in range(*index.indices(len(self)))])
+        if not isinstance(index, (int, np.integer)):
+            raise TypeError(f"[Symbol] an index must be int, str or slice: got {type(index).__name__}")
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"[Symbol] output {index} is out of range: the symbol has {len(self)}")
+        return Symbol(self.handle.output(int(index) % len(self)))
+
+    @property
+    def name(self) -> str | None:
+        """Name of the node; None for a group."""
+        return self.handle.name()
+
+    def list_arguments(self) -> list[str]:
+        """Return the names of inputs and parameters, in the order of the graph."""
+        return self.handle.list_arguments()
+
+    def list_outputs(self) -> list[str]:
+        """Return the names of the outputs."""
+        return self.handle.list_outputs()
+
+    def list_auxiliary_states(self) -> list[str]:
+        """Return the names of the states that training updates without gradients, such as moving means."""
+        return self.handle.list_auxiliary_states()
+
+    def list_inputs(self) -> list[str]:
+        """Return arguments and auxiliary states in the order of the graph."""
+        return self.handle.list_inputs()
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of outputs."""
+        return len(self)
+
+    def get_internals(self) -> Symbol:
+        """Return a group of every output of every node: choose one by name to cut the graph there."""
+        return Symbol(self.handle.get_internals())
+
+    def get_children(self) -> Symbol | None:
+        """Return a group of the inputs of this symbol's node, None for a variable."""
+        children = Symbol(self.handle.get_children())
+        return children if len(children) else None
+
+    # -- composition -----------------------------------------------------------------------------------------------
+    def __call__(self, *args: Symbol, name: str | None = None, **kwargs: Symbol) -> Symbol:
+        """Return a copy in which variables are replaced, by position or by name."""
+        if args and kwargs:
+            raise TypeError("compose only accept input Symbols either as positional or keyword arguments, not both")
+        for value in (*args, *kwargs.values()):
+            if not isinstance(value, Symbol):
+                raise TypeError(f"Compose expect `Symbol` as arguments, got {type(value).__name__}")
+        return Symbol(
+            self.handle.compose(name or "", [a.handle for a in args], {k: v.handle for k, v in kwargs.items()})
+        )
+
+    def __copy__(self) -> Symbol:
+        return Symbol(self.handle.copy())
+
+    def __deepcopy__(self, memo: dict) -> Symbol:
+        return Symbol(self.handle.copy())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"handle": self.tojson(remove_amp_cast=False)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.handle = load_json(state["handle"]).handle
+
+    # -- attributes ------------------------------------------------------------------------------------------------
+    def attr(self, key: str) -> str | None:
+        """Return one attribute of the node, None when it is not set. ``lr_mult`` finds ``__lr_mult__`` too."""
+        value = self.handle.attr(key)
+        return self.handle.attr(f"__{key}__") if value is None else value
+
+    def list_attr(self, recursive: bool = False) -> dict[str, str]:
+        """Return the attributes of the node."""
+        if recursive:
+            raise DeprecationWarning("Symbol.list_attr with recursive=True has been deprecated. Please use attr_dict instead.")
+        return _public_attrs(self.handle.list_attr())
+
+    def attr_dict(self) -> dict[str, dict[str, str]]:
+        """Return the attributes of every node by its name; variables included."""
+        result: dict[str, dict[str, str]] = {}
+        for name, attrs in self.handle.attr_dict():
+            result.setdefault(name, {}).update(_public_attrs(attrs))
+        return result
+
+    def _set_attr(self, **kwargs: str) -> None:
+        for key, value in kwargs.items():
+            if not isinstance(value, str):
+                raise ValueError("Set Attr only accepts string values")
+            self.handle.set_attr(key, value)
+
+    # -- inference -------------------------------------------------------------------------------------------------
+    def _shape_hints(self, args: tuple, kwargs: dict[str, Any], what: str) -> dict[str, Any]:
+        if args and kwargs:
+            raise ValueError(f"Can only specify known argument {what}s either by positional or kwargs way.")
+        hints = dict(zip(self.list_arguments(), args)) if args else kwargs
+        return {k: v for k, v in hints.items() if v is not None}
+
+    def infer_shape(self, *args: Any, **kwargs: Any) -> tuple:
+        """Infer shapes from known argument shapes (0 = unknown dimension), by position or name.
+
+        Returns (arg_shapes, out_shapes, aux_shapes), or (None, None, None) with a warning when something stays
+        unknown. Raises MXNetError, naming the node, when the shapes contradict each other.
+        """
+        complete, arg_shapes, out_shapes, aux_shapes = self._infer_shape(args, kwargs, False)
+        if not complete:
+            unknown = [f"{n}: {s}" for n, s in zip(self.list_arguments(), arg_shapes) if not s or 0 in s]
+            warnings.warn(
+                "Cannot decide shape for the following arguments (0s in shape means unknown dimensions). "
+                "Consider providing them as input:\n\t" + "\n\t".join(unknown[:10]),
+                stacklevel=2,
+            )
+            return (None, None, None)
+        return arg_shapes, out_shapes, aux_shapes
+
+    def infer_shape_partial(self, *args: Any, **kwargs: Any) -> tuple:
+        """Infer what can be inferred: as `infer_shape`, with 0 or () for what stays unknown."""
+        return self._infer_shape(args, kwargs, True)[1:]
+
+    def _infer_shape(self, args: tuple, kwargs: dict[str, Any], partial: bool) -> tuple:
+        hints = self._shape_hints(args, kwargs, "shape")
+        for name, shape in hints.items():
+            if not isinstance(shape, (tuple, list)):
+                raise TypeError(f"Arguments need to be shapes (tuple), but '{name}' is {type(shape).__name__}.")
+        complete, *groups = self.handle.infer_shape(hints, partial, 0)
+        return (complete, *([() if s is None else s for s in group] for group in groups))
+
+    def infer_type(self, *args: Any, **kwargs: Any) -> tuple:
+        """Infer dtypes from known ones. Returns (arg_types, out_types, aux_types) of NumPy scalar types."""
+        hints = {k: dtype_flag(v) for k, v in self._shape_hints(args, kwargs, "type").items()}
+        return tuple([dtype_from_flag(t) for t in group] for group in self.handle.infer_type(hints))
+
+    infer_type_partial = infer_type
+
+    def _infer_for_bind(self, shapes: dict[str, tuple], dtypes: dict[str, Any], unknown: int = 0) -> tuple:
+        """Return (arg_shapes, arg_types, aux_shapes, aux_types); `dtypes` maps names to arrays or dtypes."""
+        flags = {k: dtype_flag(getattr(v, "dtype", v)) for k, v in dtypes.items()}
+        arg_shapes, arg_types, aux_shapes, aux_types = self.handle.infer_for_bind(shapes, flags, unknown)
+        return (
+            arg_shapes,
+            [dtype_from_flag(t) for t in arg_types],
+            aux_shapes,
+            [dtype_from_flag(t) for t in aux_types],
+        )
+
+    # -- files -----------------------------------------------------------------------------------------------------
+    def tojson(self, remove_amp_cast: bool = True) -> str:
+        """Return the graph as text in MXNet's symbol format."""
+        return _core.symbol_to_json(self.handle, remove_amp_cast)
+
+    def save(self, fname: str | os.PathLike, remove_amp_cast: bool = True) -> None:
+        """Save the graph in a file that MXNet 1.9.1 reads. The file appears whole or not at all."""
+        from .._files import atomic_write
+
+        with atomic_write(os.fspath(fname), "w") as f:
+            f.write(self.tojson(remove_amp_cast))
+
+    def debug_str(self) -> str:
+        """Return a readable listing of the graph."""
+        lines = [f"Symbol Outputs:\n{''.join(f'{chr(9)}output[{i}]={n}{chr(10)}' for i, n in enumerate(self.list_outputs()))}"]
+        nodes = self.handle.nodes()
+        for op, name, attrs, inputs in nodes:
+            if op == "null":
+                lines.append(f"Variable:{name}")
+                continue
+            lines.append(f"--------------------\nOp:{op}, Name={name}\nInputs:")
+            lines += [f"\targ[{i}]={nodes[n][1]}({k})" for i, (n, k) in enumerate(inputs)]
+            if attrs:
+                lines.append("Attrs:")
+                lines += [f"\t{k}={v}" for k, v in sorted(attrs.items())]
+        return "\n".join(lines) + "\n"
+
+    # -- binding ---------------------------------------------------------------------------------------------------
+    def simple_bind(
+        self,
+        ctx: Context | None = None,
+        grad_req: Any = "write",
+        type_dict: dict[str, Any] | None = None,
+        stype_dict: dict[str, str] | None = None,
+        group2ctx: dict[str, Context] | None = None,
+        shared_arg_names: Sequence[str] | None = None,
+        shared_exec: Any = None,
+        shared_buffer: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Infer all shapes from those of the inputs, allocate every array, and bind.
+
+        ctx : Context, default the current one. grad_req : 'write', 'add', 'null', or a list or dict by argument.
+        type_dict : dtypes by argument name. shared_exec : an executor to share parameters (those of the same name
+        and shape in `shared_arg_names`) and scratch memory with. kwargs : shapes of the inputs.
+        Returns an Executor. Raises MXNetError, naming the node, when a shape stays unknown or does not fit.
+        """
+        ctx = current_context() if ctx is None else ctx
+        shapes = {k: tuple(v) for k, v in kwargs.items()}
+        names = self.list_arguments()
+        unknown = [k for k in shapes if k not in names and k not in self.list_auxiliary_states()]
+        if unknown:
+            warnings.warn(f"[simple_bind] no argument is named {unknown}: got shapes for them", stacklevel=2)
+        arg_shapes, arg_types, aux_shapes, aux_types = self._infer_for_bind(shapes, type_dict or {})
+        reqs = _grad_reqs(grad_req, names, "simple_bind")
+        shared = shared_exec.arg_dict if shared_exec is not None else {}
+        shared_grads = shared_exec.grad_dict if shared_exec is not None else {}
+        buffer = shared_buffer if shared_buffer is not None else {}
+        args, grads = [], []
+        for name, shape, dtype, req in zip(names, arg_shapes, arg_types, reqs):
+            may_share = shared_arg_names is None or name in shared_arg_names
+            args.append(_shared_or_new(shared if may_share else {}, buffer, name, shape, dtype, ctx))
+            if req == "null":
+                grads.append(None)
+            else:
+                grads.append(_shared_or_new(shared_grads if may_share else {}, {}, name, shape, dtype, ctx))
+        shared_aux = shared_exec.aux_dict if shared_exec is not None else {}
+        aux = [
+            _shared_or_new(shared_aux, {}, n, s, t, ctx)
+            for n, s, t in zip(self.list_auxiliary_states(), aux_shapes, aux_types)
+        ]
+        return self._make_executor(ctx, args, grads, reqs, aux, shared_exec, group2ctx)
+
+    def bind(
+        self,
+        ctx: Context,
+        args: Any,
+        args_grad: Any = None,
+        grad_req: Any = "write",
+        aux_states: Any = None,
+        group2ctx: dict[str, Context] | None = None,
+        shared_exec: Any = None,
+    ) -> Any:
+        """Bind to given arrays.
+
+        args : list (in the order of `list_arguments`) or dict of NDArray. args_grad : the same for gradients, which
+        may leave names out; None computes no gradient. grad_req : 'write', 'add', 'null', or a list or dict.
+        aux_states : list or dict for `list_auxiliary_states`. Returns an Executor.
+        """
+        if not isinstance(ctx, Context):
+            raise TypeError(f"Context type error: got {type(ctx).__name__}")
+        names, aux_names = self.list_arguments(), self.list_auxiliary_states()
+        arrays = _by_name("args", args, names, False)
+        grads = [None] * len(names) if args_grad is None else _by_name("args_grad", args_grad, names, True)
+        aux = _by_name("aux_states", aux_states if aux_states is not None else [], aux_names, False)
+        reqs = _grad_reqs(grad_req, names, "bind")
+        reqs = [r if g is not None else "null" for r, g in zip(reqs, grads)]
+        return self._make_executor(ctx, arrays, grads, reqs, aux, shared_exec, group2ctx)
+
+    def _make_executor(
+        self, ctx: Context, args: list, grads: list, reqs: list[str], aux: list, shared: Any, group2ctx: Any
+    ) -> Any:
+        from ..executor import Executor
+
+        return Executor(self, ctx, args, grads, reqs, aux, shared, group2ctx)
+
+    def eval(self, ctx: Context | None = None, **kwargs: Any) -> list:
+        """Compute the outputs from arrays given by name."""
+        return self.bind(current_context() if ctx is None else ctx, kwargs).forward()
+
+    def grad(self, wrt: list[str]) -> Symbol:
+        """Gradients come from `Executor.backward`; a symbol of its own is not made for them, as in MXNet."""
+        raise MXNetError("[Symbol.grad] gradients are computed by Executor.backward: bind the symbol and call it")
+
+    # -- operators that need values --------------------------------------------------------------------------------
+    def __bool__(self) -> bool:
+        raise NotImplementedForSymbol(self.__bool__, "bool")
+
+    def wait_to_read(self) -> None:
+        """Raise: a symbol has no value."""
+        raise NotImplementedForSymbol(self.wait_to_read, None)
+
+    def asnumpy(self) -> Any:
+        """Raise: a symbol has no value."""
+        raise NotImplementedForSymbol(self.asnumpy, None)
+
+    def asscalar(self) -> Any:
+        """Raise: a symbol has no value."""
+        raise NotImplementedForSymbol(self.asscalar, None)
+
+    def copy(self) -> Any:
+        """Raise: a symbol has no value."""
+        raise NotImplementedForSymbol(self.copy, None)
+
+    def as_in_context(self, *args: Any) -> Any:
+        """Raise: a symbol has no value."""
+        raise NotImplementedForSymbol(self.as_in_context, None)
+
+    def detach(self) -> Any:
+        """Raise: a symbol has no value."""
+        raise NotImplementedForSymbol(self.detach, None)
+
+    def backward(self) -> Any:
+        """Raise: a symbol has no value."""
+        raise NotImplementedForSymbol(self.backward, None)
+
+    # -- methods ---------------------------------------------------------------------------------------------------
+    def reshape(self, *args: Any, **kwargs: Any) -> Symbol:
+        """Return the symbol under another shape: `reshape(2, 3)` or `reshape((2, 3))`."""
+        if args and not isinstance(args[0], (tuple, list)):
+            args = (tuple(args),)
+        return _op("reshape")(self, *args, **kwargs)
+
+    def astype(self, dtype: Any) -> Symbol:
+        """Return the symbol cast to another dtype."""
+        return _op("Cast")(self, dtype=dtype)
+
+    def __neg__(self) -> Symbol:
+        return self * -1.0
+
+    def __abs__(self) -> Symbol:
+        return _op("abs")(self)
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        return _binary(self, other, "_equal", "_equal_scalar")
+
+    def __ne__(self, other: object) -> Any:
+        return _binary(self, other, "_not_equal", "_not_equal_scalar")
+
+
+def _public_attrs(attrs: dict[str, str]) -> dict[str, str]:
+    """Add the plain spelling of the hidden keys that MXNet also shows plainly."""
+    result = dict(attrs)
+    for key in ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage"):
+        if f"__{key}__" in attrs:
+            result[key] = attrs[f"__{key}__"]
+    return result
+
+
+def _grad_reqs(grad_req: Any, names: list[str], caller: str) -> list[str]:
+    if isinstance(grad_req, str):
+        reqs = [grad_req] * len(names)
+    elif isinstance(grad_req, (list, tuple)):
+        if len(grad_req) != len(names):
+            raise ValueError(f"[{caller}] grad_req: got {len(grad_req)} values, expected {len(names)}")
+        reqs = list(grad_req)
+    elif isinstance(grad_req, dict):
+        reqs = [grad_req.get(n, "null") for n in names]
+    else:
+        raise TypeError(f"[{caller}] grad_req: got {type(grad_req).__name__}, expected str, list or dict")
+    for req in reqs:
+        if req not in ("write", "add", "null"):
+            raise ValueError(f"[{caller}] grad_req: got {req!r}, expected 'write', 'add' or 'null'")
+    return reqs
+
+
+def _shared_or_new(shared: dict, buffer: dict, name: str, shape: tuple, dtype: Any, ctx: Context) -> Any:
+    """Take the array of this name when shape and dtype fit, else make a new one of zeros."""
+    from ..ndarray import zeros
+
+    for pool in (shared, buffer):
+        old = pool.get(name)
+        if old is not None and old.shape == tuple(shape) and old.dtype == dtype:
+            return old
+    made = zeros(shape, ctx, dtype)
+    if buffer is not None and name in buffer:
+        buffer[name] = made
+    return made
+
+
+def _by_name(what: str, given: Any, names: list[str], allow_missing: bool) -> list:
+    from ..ndarray import NDArray
+
+    if isinstance(given, dict):
+        missing = [n for n in names if n not in given]
+        if missing and not allow_missing:
+            raise ValueError(f"[bind] {what}: key '{missing[0]}' is missing")
+        arrays = [given.get(n) for n in names]
+    elif isinstance(given, (list, tuple)):
+        if len(given) != len(names):
+            raise ValueError(f"[bind] Length of {what} does not match the number of arguments: got {len(given)}, expected {len(names)}")
+        arrays = list(given)
+    else:
+        raise TypeError(f"[bind] {what}: got {type(given).__name__}, expected a list or dict of NDArrays")
+    for name, array in zip(names, arrays):
+        if array is None and allow_missing:
+            continue
+        if not isinstance(array, NDArray):
+            raise TypeError(f"[bind] {what} '{name}': only NDArrays are accepted, got {type(array).__name__}")
+    return arrays
+
+
+def _binary(lhs: Any, rhs: Any, op: str, scalar_op: str, reverse: bool = False) -> Any:
+    if isinstance(rhs, Symbol):
+        return _op(op)(lhs, rhs)
+    if isinstance(rhs, (Number, np.generic)):
+        return _op(scalar_op)(lhs, scalar=rhs.item() if isinstance(rhs, np.generic) else rhs)
+    from ..ndarray import NDArray
+
+    if isinstance(rhs, NDArray):
+        raise NotImplementedForSymbol(_binary, None, lhs, rhs)
+    raise TypeError(f"type {type(rhs)} not supported")
+
+
+def _add_operators() -> None:
+    """Give Symbol Python's arithmetic and comparisons."""
+
+    def forward(op: str, scalar_op: str) -> Callable:
+        return lambda self, other: _binary(self, other, op, scalar_op)
+
+    for dunder, op, scalar_op, reverse_op in (
+        ("add", "_Plus", "_PlusScalar", "_PlusScalar"),
+        ("sub", "_Minus", "_MinusScalar", "_RMinusScalar"),
+        ("mul", "_Mul", "_MulScalar", "_MulScalar"),
+        ("truediv", "_Div", "_DivScalar", "_RDivScalar"),
+        ("div", "_Div", "_DivScalar", "_RDivScalar"),
+        ("mod", "_Mod", "_ModScalar", "_RModScalar"),
+        ("pow", "_Power", "_PowerScalar", "_RPowerScalar"),
+    ):
+        setattr(Symbol, f"__{dunder}__", forward(op, scalar_op))
+        setattr(Symbol, f"__r{dunder}__", forward(op, reverse_op))
+    for dunder, op in (
+        ("gt", "_greater"),
+        ("ge", "_greater_equal"),
+        ("lt", "_lesser"),
+        ("le", "_lesser_equal"),
+    ):
+        setattr(Symbol, f"__{dunder}__", forward(op, op + "_scalar"))
+
+    def in_place(dunder: str) -> Callable:
+        def method(self: Symbol, other: Any) -> Symbol:
+            raise NotImplementedForSymbol(method, dunder, other)
+
+        method.__name__ = f"__i{dunder}__"
+        return method
+
+    for dunder in ("add", "sub", "mul", "truediv", "div", "mod", "pow"):
+        setattr(Symbol, f"__i{dunder}__", in_place(dunder))
+
+
+_add_operators()
+
+
+# -- creation ------------------------------------------------------------------------------------------------------
+def Variable(
+    name: str,
+    attr: dict[str, str] | None = None,
+    shape: Any = None,
+    lr_mult: float | None = None,
+    wd_mult: float | None = None,
+    dtype: Any = None,
+    init: Any = None,
+    stype: str | None = None,
+    profiler_scope: str | None = None,
+    **kwargs: Any,
+) -> Symbol:
+    """Make an input of a graph.
+
+    name : str. attr : attributes by name. shape : known shape, 0 = unknown dimension. lr_mult, wd_mult : what the
+    optimizer multiplies learning rate and weight decay by. dtype : NumPy dtype. init : an Initializer, or its JSON
+    text, that `init_params` uses for it. kwargs : further attributes; their names must be ``__like_this__``.
+    """
+    if not isinstance(name, str):
+        raise TypeError("Expect a string for variable `name`")
+    attrs = dict(AttrScope.current.get(attr))
+    for key in ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage"):
+        if key in attrs:
+            attrs[f"__{key}__"] = attrs.pop(key)
+    if shape is not None:
+        attrs["__shape__"] = str(tuple(int(d) for d in shape))
+    if lr_mult is not None:
+        attrs["__lr_mult__"] = str(lr_mult)
+    if wd_mult is not None:
+        attrs["__wd_mult__"] = str(wd_mult)
+    if dtype is not None:
+        attrs["__dtype__"] = str(dtype_flag(dtype))
+    if init is not None:
+        attrs["__init__"] = init if isinstance(init, str) else init.dumps()
+    if stype is not None:
+        from ..base import _STORAGE_TYPE_STR_TO_ID
+
+        attrs["__storage_type__"] = str(_STORAGE_TYPE_STR_TO_ID[stype])
+    if profiler_scope is not None:
+        attrs["__profiler_scope__"] = profiler_scope
+    for key, value in kwargs.items():
+        if not (key.startswith("__") and key.endswith("__")):
+            raise ValueError(
+                f"Attribute name={key} is not supported. Additional attributes must start and end with double "
+                f"underscores, e.g, __yourattr__"
+            )
+        attrs[key] = str(value)
+    return Symbol(_core.variable(NameManager.current.get(name, "") if name else name, attrs))
+
+
+var = Variable
+
+
+def Group(symbols: Sequence[Symbol]) -> Symbol:
+    """Make one symbol of the outputs of several."""
+    symbols = list(symbols)
+    if not symbols or any(not isinstance(s, Symbol) for s in symbols):
+        raise TypeError("Expected a list of symbols as input")
+    return Symbol(_core.group([s.handle for s in symbols]))
+
+
+def load(fname: str | os.PathLike) -> Symbol:
+    """Load a graph from a file of any MXNet version. Raises MXNetError naming file, node and byte."""
+    path = os.fspath(fname)
+    if not isinstance(path, str):
+        raise TypeError("fname need to be string")
+    try:
+        with open(path, "rb") as f:
+            data = f.read()
+    except (OSError, ValueError) as err:
+        raise MXNetError(f"[sym.load] cannot read '{path}': {err}") from None
+    return _from_json(data, path)
+
+
+def load_json(json_str: str) -> Symbol:
+    """Make a graph of the text of such a file."""
+    if not isinstance(json_str, str):
+        raise TypeError("fname required to be string")
+    return _from_json(json_str.encode("utf-8"), "<string>")
+
+
+def _from_json(data: bytes, label: str) -> Symbol:
+    handle, notes = _core.symbol_from_json(data, label)
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
+    return Symbol(handle)
+
+
+def _creation(op: str, **attrs: Any) -> Symbol:
+    return _op(op)(**attrs)
+
+
+def zeros(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
+    """Make a symbol of zeros. dtype : default float32."""
+    return _creation("_zeros", shape=shape, dtype=dtype or mx_real_t, **kwargs)
+
+
+def ones(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
+    """Make a symbol of ones. dtype : default float32."""
+    return _creation("_ones", shape=shape, dtype=dtype or mx_real_t, **kwargs)
+
+
+def full(shape: Any, val: float, dtype: Any = None, **kwargs: Any) -> Symbol:
+    """Make a symbol filled with `val`. dtype : default float32."""
+    return _creation("_full", shape=shape, dtype=dtype or mx_real_t, value=float(val), **kwargs)
+
+
+def arange(
+    start: float,
+    stop: float | None = None,
+    step: float = 1.0,
+    repeat: int = 1,
+    infer_range: bool = False,
+    name: str | None = None,
+    dtype: Any = None,
+) -> Symbol:
+    """Make a symbol of evenly spaced values in [start, stop), each `repeat` times."""
+    return _creation(
+        "_arange",
+        start=start,
+        stop=stop,
+        step=step,
+        repeat=repeat,
+        infer_range=infer_range,
+        name=name,
+        dtype=dtype or mx_real_t,
+    )
+
+
+def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Symbol:
+    """Make a symbol of an (N, M or N) array with ones on diagonal `k`."""
+    return _creation("_eye", N=N, M=M, k=k, dtype=dtype or mx_real_t, **kwargs)
+
+
+def linspace(start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None) -> Symbol:
+    """Make a symbol of `num` evenly spaced values from `start` to `stop`."""
+    return _creation(
+        "_linspace", start=start, stop=stop, num=num, endpoint=endpoint, name=name, dtype=dtype or mx_real_t
+    )
+
+
+def _either(name: str, op: str, scalar_op: str, reverse_op: str, python: Callable) -> Callable:
+    def function(left: Any, right: Any) -> Any:
+        if isinstance(left, Symbol):
+            return _binary(left, right, op, scalar_op)
+        if isinstance(right, Symbol):
+            return _binary(right, left, op, reverse_op)
+        if isinstance(left, Number) and isinstance(right, Number):
+            return python(left, right)
+        raise TypeError(f"types ({type(left)}, {type(right)}) not supported")
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Return {name} of two symbols of one shape, or of a symbol and a number, by element."
+    return function
+
+
+pow = _either("pow", "_Power", "_PowerScalar", "_RPowerScalar", lambda a, b: a**b)
+power = pow
+maximum = _either("maximum", "_Maximum", "_MaximumScalar", "_MaximumScalar", max)
+minimum = _either("minimum", "_Minimum", "_MinimumScalar", "_MinimumScalar", min)
+hypot = _either("hypot", "_Hypot", "_HypotScalar", "_HypotScalar", np.hypot)
+modulo = _either("modulo", "_Mod", "_ModScalar", "_RModScalar", lambda a, b: a % b)
+
+_FLUENT = (
+    "abs arccos arccosh arcsin arcsinh arctan arctanh argmax argmax_channel argmin argsort broadcast_axes "
+    "broadcast_like broadcast_to cbrt ceil clip cos cosh degrees depth_to_space diag exp expand_dims expm1 fix flatten "
+    "flip floor log log10 log1p log2 log_softmax max mean min nanprod nansum norm one_hot ones_like pad pick prod "
+    "radians rcbrt reciprocal relu repeat reshape_like rint round rsqrt shape_array sigmoid sign sin sinh size_array "
+    "slice slice_axis slice_like softmax softmin sort space_to_depth split split_v2 sqrt square squeeze sum swapaxes "
+    "take tan tanh tile topk transpose trunc zeros_like"
+).split()
+
+
+def _add_fluent_methods() -> None:
+    """Give Symbol the operators of `_FLUENT` that the engine has as methods."""
+    from .._ops import op_table
+
+    def method(name: str) -> Callable:
+        def call(self: Symbol, *args: Any, **kwargs: Any) -> Symbol:
+            return _op(name)(self, *args, **kwargs)
+
+        call.__name__ = name
+        call.__doc__ = f"The operator `{name}` of this symbol; see `mx.sym.{name}`."
+        return call
+
+    for name in _FLUENT:
+        if name in op_table() and not hasattr(Symbol, name):
+            setattr(Symbol, name, method(name))
+
+
+_add_fluent_methods()
