@@ -32,15 +32,14 @@ class Load:
         default_init: Callable[[str, NDArray], None] | None = None,
         verbose: bool = False,
     ) -> None:
-        if isinstance(param, str):
-            param = load(param)
-        if not isinstance(param, Mapping):
+        given: Any = load(param) if isinstance(param, str) else param
+        if not isinstance(given, Mapping):
             raise TypeError(
-                f"[Load] parameters must have names: got {type(param).__name__}, expected a dict of NDArray "
+                f"[Load] parameters must have names: got {type(given).__name__}, expected a dict of NDArray "
                 "or a file of named arrays"
             )
         self.param = {
-            name[4:] if name.startswith(("arg:", "aux:")) else name: value for name, value in param.items()
+            name[4:] if name.startswith(("arg:", "aux:")) else name: value for name, value in given.items()
         }
         self.default_init = default_init
         self.verbose = verbose

@@ -66,17 +66,16 @@ class FusedRNN(Initializer):
     ) -> None:
         if mode not in GATES:
             raise ValueError(f"[FusedRNN] unknown mode: got {mode!r}, expected one of {', '.join(GATES)}")
-        if isinstance(init, str):
-            init = create(init)
+        parts: Initializer | None = create(init) if isinstance(init, str) else init
         super().__init__(
-            init=None if init is None else init.dumps(),
+            init=None if parts is None else parts.dumps(),
             num_hidden=num_hidden,
             num_layers=num_layers,
             mode=mode,
             bidirectional=bidirectional,
             forget_bias=forget_bias,
         )
-        self._init = init
+        self._init = parts
         self._num_hidden = num_hidden
         self._num_layers = num_layers
         self._mode = mode

@@ -194,6 +194,7 @@ def to_numpy(array: Any) -> np.ndarray:
 
 def paired(labels: Any, preds: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return (label, prediction) of each output as NumPy arrays. ValueError if their numbers differ."""
-    as_lists = [x if isinstance(x, (list, tuple)) else [x] for x in (labels, preds)]
-    check_label_shapes(*as_lists)
-    return [(to_numpy(label), to_numpy(pred)) for label, pred in zip(*as_lists)]
+    labels = labels if isinstance(labels, (list, tuple)) else [labels]
+    preds = preds if isinstance(preds, (list, tuple)) else [preds]
+    check_label_shapes(labels, preds)
+    return [(to_numpy(label), to_numpy(pred)) for label, pred in zip(labels, preds)]

@@ -319,6 +319,8 @@ class PCC(EvalMetric):
         has_global_stats: bool = True,
     ) -> None:
         self.k = 2
+        self.lcm: np.ndarray
+        self.gcm: np.ndarray
         super().__init__(
             name, output_names=output_names, label_names=label_names, has_global_stats=has_global_stats
         )
