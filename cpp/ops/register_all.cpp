@@ -4,30 +4,40 @@
 namespace symbind {
 
 void register_activation_ops();
+void register_copy_ops();
 void register_dropout_ops();
+void register_elemwise_binary_ops();
 void register_embedding_ops();
 void register_fully_connected_ops();
+void register_init_ops();
 void register_join_split_ops();
 void register_random_ops();
 void register_regression_output_ops();
 void register_reorder_ops();
 void register_reshape_ops();
+void register_scalar_ops();
 void register_softmax_output_ops();
 void register_transpose_ops();
+void register_unary_math_ops();
 
 void register_all_ops() {
   static const bool once = [] {
     register_activation_ops();
+    register_copy_ops();
     register_dropout_ops();
+    register_elemwise_binary_ops();
     register_embedding_ops();
     register_fully_connected_ops();
+    register_init_ops();
     register_join_split_ops();
     register_random_ops();
     register_regression_output_ops();
     register_reorder_ops();
     register_reshape_ops();
+    register_scalar_ops();
     register_softmax_output_ops();
     register_transpose_ops();
+    register_unary_math_ops();
     return true;
   }();
   (void)once;

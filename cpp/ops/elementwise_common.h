@@ -1,0 +1,30 @@
+// What the elementwise operator families share.
+#pragma once
+
+#include "backend/cpu/elementwise.h"
+#include "graph/graph.h"
+#include "graph/registry.h"
+
+namespace symbind {
+
+// No gradient flows to any input: the gradient of step functions and of comparisons.
+inline std::vector<EntryId> zero_gradient(GradContext& c) { return std::vector<EntryId>(c.num_inputs()); }
+
+// A hidden gradient operator; the gradient pass sets its shapes and dtypes.
+inline OpDef& register_backward_op(const std::string& name, std::vector<std::string> inputs) {
+  OpDef& op = register_op(name);
+  op.visible = false;
+  op.inputs = std::move(inputs);
+  op.infer_shape = [](ShapeContext&) {};
+  op.infer_type = [](TypeContext&) {};
+  return op;
+}
+
+// y = map(inputs...) on tensors of one shape; inputs are those of the request.
+inline Kernel elementwise_kernel(const KernelRequest& r, const MapFn (&row)[kNumComputeTypes], Cost cost,
+                                 const ConstantInput& constant = {}) {
+  return map_kernel(ElementMap(row, r.in[0].dtype, r.out[0].dtype), element_count(r.out[0]),
+                    static_cast<int>(r.in.size()), cost, constant);
+}
+
+}  // namespace symbind
