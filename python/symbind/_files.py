@@ -51,7 +51,7 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb", encoding: str | None
                 yield file
             return
         folder, base = os.path.split(target)
-        fd, temporary = tempfile.mkstemp(prefix=f".{base[:100]}.", suffix=".tmp", dir=folder)
+        fd, temporary = _make_temporary(folder, base)
         try:
             with os.fdopen(fd, mode, encoding=text_encoding) as file:
                 os.fchmod(fd, stat.S_IMODE(current.st_mode) if current is not None else 0o666 & ~_umask())
@@ -69,6 +69,13 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb", encoding: str | None
             raise  # about another file, from inside the block
         # What write, fsync and close raise has no file name, and what mkstemp raises the temporary one.
         raise OSError(err.errno, err.strerror or str(err), os.fspath(path)) from err
+
+
+def _make_temporary(folder: str, base: str) -> tuple[int, str]:
+    try:
+        return tempfile.mkstemp(prefix=f".{base[:100]}.", suffix=".tmp", dir=folder)
+    except OSError as err:
+        raise OSError(err.errno, err.strerror) from err  # without the name that was tried
 
 
 def _stat(path: str) -> os.stat_result | None:

@@ -129,10 +129,10 @@ def assert_almost_equal_with_err(
 
 def _describe(a, b, excess, wrong, rtol, atol, names, count) -> str:
     a, b = np.broadcast_to(a, excess.shape), np.broadcast_to(b, excess.shape)
-    order = np.argsort(excess, axis=None, kind="stable")[::-1][: max(1, min(count, wrong))]
+    order = np.argsort(-excess, axis=None, kind="stable")[: max(1, min(count, wrong))]
     lines = [
-        f"Items are not equal: {wrong} of {excess.size} elements ({100.0 * wrong / excess.size:.3g} %) differ "
-        f"by more than rtol={rtol:g}, atol={atol:g}, the worst by {excess.flat[order[0]]:.4g} times that:"
+        f"Items are not equal: {wrong} of {excess.size} elements ({100.0 * wrong / excess.size:.3g} %) "
+        f"differ by more than rtol={rtol:g}, atol={atol:g}, the worst {excess.flat[order[0]]:.4g} times that:"
     ]
     for flat in order:
         index = tuple(int(i) for i in np.unravel_index(flat, excess.shape))
