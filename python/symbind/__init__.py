@@ -12,4 +12,6 @@ from . import symbol as sym
 from . import executor
 from .executor import Executor
 
+from . import io, test_utils, visualization
+from . import visualization as viz
 __version__ = "0.1.0"
