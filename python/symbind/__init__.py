@@ -12,6 +12,8 @@ from . import symbol as sym
 from . import executor
 from .executor import Executor
 
-from . import io, test_utils, visualization
+from . import callback, initializer, io, log, lr_scheduler, metric, monitor, registry, test_utils, visualization
+from . import initializer as init
+from . import monitor as mon
 from . import visualization as viz
 __version__ = "0.1.0"

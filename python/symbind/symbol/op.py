@@ -18,16 +18,17 @@ def make_function(entry: OpEntry) -> Callable:
     def function(*args: Any, name: str | None = None, attr: dict[str, str] | None = None, **kwargs: Any) -> Symbol:
         inputs, attrs = split_positional(entry, args, Symbol)
         named = {}
+        omits = any(s is None for s in inputs)  # `None in inputs` would compare symbols, which makes nodes
         for key in [k for k, v in kwargs.items() if isinstance(v, Symbol)]:
             named[key] = kwargs.pop(key).handle
         for input_name, symbol in zip(entry.inputs, inputs):
             # None leaves an input out; what follows it keeps its place by name.
-            if symbol is not None and None in inputs:
+            if symbol is not None and omits:
                 named[input_name] = symbol.handle
         for input_name in entry.inputs:
             if kwargs.get(input_name, 0) is None and input_name not in entry.attrs:
                 kwargs.pop(input_name)
-        positional = [] if None in inputs else [s.handle for s in inputs]
+        positional = [] if omits else [s.handle for s in inputs]
         attrs.update(kwargs)
         attrs.pop("out", None)
         texts = attr_texts(entry, attrs)
