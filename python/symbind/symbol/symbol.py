@@ -13,7 +13,6 @@ from .. import _core
 from ..attribute import AttrScope
 from ..base import MXNetError, NotImplementedForSymbol, dtype_flag, dtype_from_flag, mx_real_t
 from ..context import Context, current_context
-from ..name import NameManager
 
 
 def _op(name: str) -> Callable:
@@ -193,7 +192,8 @@ class Symbol:
 
     def _infer_for_bind(self, shapes: dict[str, tuple], dtypes: dict[str, Any], unknown: int = 0) -> tuple:
         """Return (arg_shapes, arg_types, aux_shapes, aux_types); `dtypes` maps names to arrays or dtypes."""
-        flags = {k: dtype_flag(getattr(v, "dtype", v)) for k, v in dtypes.items()}
+        # A scalar type such as numpy.float32 has an attribute dtype too, but it is no dtype.
+        flags = {k: dtype_flag(v if isinstance(v, type) else getattr(v, "dtype", v)) for k, v in dtypes.items()}
         arg_shapes, arg_types, aux_shapes, aux_types = self.handle.infer_for_bind(shapes, flags, unknown)
         return (
             arg_shapes,
@@ -535,7 +535,7 @@ def Variable(
                 f"underscores, e.g, __yourattr__"
             )
         attrs[key] = str(value)
-    return Symbol(_core.variable(NameManager.current.get(name, "") if name else name, attrs))
+    return Symbol(_core.variable(name, attrs))
 
 
 var = Variable
