@@ -22,13 +22,11 @@ void apply_variable_attrs(const Node& node, Shape& shape, DType& dtype) {
   const auto at = node.attrs.find("__shape__");
   if (at != node.attrs.end()) {
     Tuple dims;
-    parse_field({"Variable", "__shape__"}, at->second, dims);
-    Shape hint(dims.begin(), dims.end());
-    for (int i = 0; i < hint.ndim(); ++i) {
-      if (hint[i] <= 0) hint[i] = -1;
+    parse_field({node.name.c_str(), "__shape__"}, at->second, dims);
+    shape = Shape(dims.begin(), dims.end());
+    for (int i = 0; i < shape.ndim(); ++i) {
+      if (shape[i] <= 0) shape[i] = -1;
     }
-    check(merge_shape(shape, hint), "Error in variable ", node.name, ": got shape ", shape,
-          ", but its __shape__ attribute says ", hint);
   }
   const auto type = node.attrs.find("__dtype__");
   if (type != node.attrs.end() && dtype == DType::kUnknown && type->second != "-1" && type->second != "None") {
@@ -41,6 +39,18 @@ struct InferResult {
   std::vector<int32_t> variables;
   bool complete = false;
 };
+
+[[noreturn]] void fail_unknown_names(const InferResult& r, const py::dict& given, const char* what) {
+  std::string known;
+  for (int32_t id : r.variables) known += (known.empty() ? "" : ", ") + r.graph.nodes[id].name;
+  for (const auto& item : given) {
+    const std::string name = item.first.cast<std::string>();
+    bool found = false;
+    for (int32_t id : r.variables) found = found || r.graph.nodes[id].name == name;
+    check(found, "[infer_", what, "] the symbol has no argument '", name, "', expected one of ", known);
+  }
+  fail("[infer_", what, "] a name was given twice");
+}
 
 // `shapes`/`dtypes`: by variable name. Unknown names are refused, as they are always a mistake.
 InferResult infer(const Symbol& symbol, const py::dict& shapes, const py::dict& dtypes, bool want_shapes,
@@ -60,9 +70,13 @@ InferResult infer(const Symbol& symbol, const py::dict& shapes, const py::dict& 
       r.graph.dtype(e) = dtype_from_flag(dtypes[name].cast<int>());
       ++used_dtypes;
     }
-    apply_variable_attrs(*order[id], r.graph.shape(e), r.graph.dtype(e));
+    // What the caller says wins over what the variable's attributes say.
+    Shape hint;
+    apply_variable_attrs(*order[id], hint, r.graph.dtype(e));
+    if (!r.graph.shape(e).has_rank()) r.graph.shape(e) = hint;
   }
-  (void)used_dtypes;
+  if (used_shapes != shapes.size()) fail_unknown_names(r, shapes, "shape");
+  if (used_dtypes != dtypes.size()) fail_unknown_names(r, dtypes, "dtype");
   if (want_shapes) r.complete = infer_shapes(r.graph);
   return r;
 }

@@ -117,13 +117,11 @@ void Executor::backward(const std::vector<NDArray>& head_grads) {
   check(head_grads.empty() || head_grads.size() == outputs_.size(), "[Executor.backward] got ", head_grads.size(),
         " output gradients, expected ", outputs_.size());
   for (int i : p.needed_head_grads) {
-    if (head_grads.empty()) {
-      fill_ndarray(head_grads_[i], 1.0);
-    } else {
-      check(head_grads[i].shape == head_grads_[i].shape, "[Executor.backward] gradient of output ", i, ": got shape ",
-            head_grads[i].shape, ", expected ", head_grads_[i].shape);
-      copy_ndarray(head_grads[i], head_grads_[i]);
-    }
+    check(!head_grads.empty(), "[Executor.backward] output ", i, " (", output_name(request_.symbol.outputs[i]),
+          ") is not a loss: give its gradient in out_grads");
+    check(head_grads[i].shape == head_grads_[i].shape, "[Executor.backward] gradient of output ", i, ": got shape ",
+          head_grads[i].shape, ", expected ", head_grads_[i].shape);
+    copy_ndarray(head_grads[i], head_grads_[i]);
   }
   if (monitor_) {
     run_observed(p, p.num_forward_steps, p.steps.size());
@@ -192,7 +190,9 @@ std::string Executor::debug_str() {
   for (size_t i = 0; i < p.steps.size(); ++i) {
     const GraphNode& node = p.graph.nodes[p.steps[i].node];
     if (i == p.num_forward_steps) text += "-- backward --\n";
-    text += concat(node.op->name, " ", node.name, " ", p.graph.shapes[node.first_entry]);
+    text += concat(node.op->name, " ", node.name, "(");
+    for (const EntryId& e : node.inputs) text += concat(e == node.inputs[0] ? "" : ", ", p.graph.nodes[e.node].name);
+    text += concat(") ", p.graph.shapes[node.first_entry]);
     for (const PostOp& post : node.post_ops) text += concat(" +post_op", static_cast<int>(post.kind));
     const Placement& place = p.plan.entries[node.first_entry];
     text += place.kind == Placement::kArena ? concat(" @", place.offset) : concat(" external ", place.external);

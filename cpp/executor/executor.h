@@ -33,7 +33,7 @@ class Executor {
   explicit Executor(BindRequest request);
 
   void forward(bool is_train);
-  // Gradients of the outputs; an empty list means ones. Fails unless forward(true) came before.
+  // Gradients of the outputs; may be empty when all of them are losses. Fails unless forward(true) came before.
   void backward(const std::vector<NDArray>& head_grads);
 
   const std::vector<NDArray>& outputs() const { return outputs_; }

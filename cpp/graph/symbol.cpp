@@ -60,13 +60,11 @@ const NodeEntry& single_output(const Symbol& s, const std::string& op, const std
   return s.outputs[0];
 }
 
-// Gives the variables made for missing inputs what they inherit: hidden attributes, and the operator's own defaults.
+// Gives the variables made for missing inputs what they inherit: the node's attributes, and the operator's defaults.
 NodePtr implied_variable(const Node& node, const std::string& input) {
   auto variable = std::make_shared<Node>();
   variable->name = node.name + "_" + input;
-  for (const auto& item : node.attrs) {
-    if (is_hidden_key(item.first)) variable->attrs.insert(item);
-  }
+  variable->attrs = node.attrs;  // all of them, as MXNet does: files carry num_hidden on weights
   const auto extra = node.op->variable_attrs.find(input);
   if (extra != node.op->variable_attrs.end()) {
     for (const auto& item : extra->second) variable->attrs.insert(item);

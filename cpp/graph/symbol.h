@@ -47,8 +47,8 @@ struct ComposeArgs {
   std::vector<Symbol> positional;
   std::vector<std::pair<std::string, Symbol>> named;
 };
-// An operator node. Inputs that are not given become variables `<name>_<input>`; hidden attributes given with an
-// operator (e.g. from AttrScope) are inherited by those variables, as in MXNet.
+// An operator node. Inputs that are not given become variables `<name>_<input>`, which inherit the attributes given
+// with the operator, as in MXNet.
 Symbol make_op(const std::string& op, const std::string& name, const AttrMap& attrs, const ComposeArgs& args);
 
 // A copy of `symbol` in which variables are replaced (by position of list_arguments, or by name).

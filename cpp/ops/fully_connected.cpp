@@ -23,10 +23,7 @@ void infer_shape(ShapeContext& c) {
   c.set_in(1, Shape{p.num_hidden, -1});
   if (!p.no_bias) c.set_in(2, Shape{p.num_hidden});
   const Shape& data = c.in[0];
-  if (!data.has_rank()) {
-    if (p.flatten) c.set_out(0, Shape{-1, p.num_hidden});
-    return;
-  }
+  if (!data.has_rank()) return;
   check(data.ndim() >= 1, "[FullyConnected] data: got a scalar, expected at least one dimension");
   // Columns of the weight: what one row of data holds.
   const int first = p.flatten ? 1 : data.ndim() - 1;

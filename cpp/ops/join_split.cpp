@@ -227,7 +227,7 @@ void register_split() {
   op.output_names = [](const void* p) {
     const int64_t n = as<SplitParams>(p).num_outputs;
     std::vector<std::string> names;
-    for (int64_t i = 0; i < n; ++i) names.push_back(n == 1 ? "output" : concat("output", i));
+    for (int64_t i = 0; i < n; ++i) names.push_back(concat("output", i));
     return names;
   };
   op.infer_shape = infer_split;

@@ -216,8 +216,9 @@ class Symbol:
 
     def debug_str(self) -> str:
         """Return a readable listing of the graph."""
-        lines = [f"Symbol Outputs:\n{''.join(f'{chr(9)}output[{i}]={n}{chr(10)}' for i, n in enumerate(self.list_outputs()))}"]
         nodes = self.handle.nodes()
+        lines = ["Symbol Outputs:"]
+        lines += [f"\toutput[{i}]={nodes[n][1]}({k})" for i, (n, k) in enumerate(self.handle.heads())]
         for op, name, attrs, inputs in nodes:
             if op == "null":
                 lines.append(f"Variable:{name}")
@@ -255,6 +256,7 @@ class Symbol:
         unknown = [k for k in shapes if k not in names and k not in self.list_auxiliary_states()]
         if unknown:
             warnings.warn(f"[simple_bind] no argument is named {unknown}: got shapes for them", stacklevel=2)
+        shapes = {k: v for k, v in shapes.items() if k not in unknown}
         arg_shapes, arg_types, aux_shapes, aux_types = self._infer_for_bind(shapes, type_dict or {})
         reqs = _grad_reqs(grad_req, names, "simple_bind")
         shared = shared_exec.arg_dict if shared_exec is not None else {}
@@ -461,7 +463,7 @@ def _add_operators() -> None:
         ("truediv", "_Div", "_DivScalar", "_RDivScalar"),
         ("div", "_Div", "_DivScalar", "_RDivScalar"),
         ("mod", "_Mod", "_ModScalar", "_RModScalar"),
-        ("pow", "_Power", "_PowerScalar", "_RPowerScalar"),
+        ("pow", "_Power", "_PowerScalar", "_rpower_scalar"),
     ):
         setattr(Symbol, f"__{dunder}__", forward(op, scalar_op))
         setattr(Symbol, f"__r{dunder}__", forward(op, reverse_op))
