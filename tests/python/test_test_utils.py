@@ -273,7 +273,7 @@ def test_check_numeric_gradient(dtype):
     tu.check_numeric_gradient(net, [d, w], grad_nodes={"d": "add", "w": "null"}, dtype=dtype)
     tu.check_numeric_gradient(mx.sym.Group([D * W, D + W]), [d, d + 1], dtype=dtype)
     wrong = D + mx.sym.BlockGrad(0.01 * D)
-    with pytest.raises(AssertionError, match="BACKWARD_d=.*NUMERICAL_d="):
+    with pytest.raises(AssertionError, match=r"BACKWARD_d=.*NUMERICAL_d="):
         tu.check_numeric_gradient(wrong, [d], dtype=dtype)
 
 
