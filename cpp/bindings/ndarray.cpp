@@ -99,7 +99,7 @@ void copy_from_numpy(const NDArray& target, const py::array& source) {
     convert_elements(source.data(), dtype, target.data(), target.dtype, target.size());
     return;
   }
-  numpy_view(target)[py::ellipsis()] = source;  // strided or exotic: NumPy converts
+  py::module_::import("numpy").attr("copyto")(numpy_view(target), source, "unsafe");  // strided or exotic dtypes
 }
 
 py::array to_numpy(const NDArray& a) {

@@ -1,6 +1,8 @@
 // _core.Symbol: graphs.
 #include "graph/symbol.h"
 
+#include <unordered_map>
+
 #include "bindings/bindings.h"
 #include "graph/graph.h"
 #include "passes/passes.h"
@@ -141,6 +143,14 @@ py::list node_list(const Symbol& symbol) {
   return result;
 }
 
+py::list head_list(const Symbol& symbol) {
+  std::unordered_map<const Node*, int> number;
+  for (const Node* node : topological_order(symbol)) number.emplace(node, static_cast<int>(number.size()));
+  py::list result;
+  for (const NodeEntry& e : symbol.outputs) result.append(py::make_tuple(number.at(e.node.get()), e.index));
+  return result;
+}
+
 }  // namespace
 
 void bind_symbol(py::module_& m) {
@@ -190,6 +200,7 @@ void bind_symbol(py::module_& m) {
                a.outputs[0].index == b.outputs[0].index;
       })
       .def("nodes", &node_list, "(op, name, attrs, inputs) of every node in topological order.")
+      .def("heads", &head_list, "(node, output) of every output, numbered as in nodes().")
       .def("infer_shape", &infer_shape, py::arg("shapes"), py::arg("partial"), py::arg("unknown") = 0)
       .def("infer_type", &infer_type, py::arg("dtypes"))
       .def("infer_for_bind", &infer_for_bind, py::arg("shapes"), py::arg("dtypes"), py::arg("unknown") = 0);

@@ -67,11 +67,10 @@ def attr_texts(entry: OpEntry, attrs: dict[str, Any]) -> dict[str, str]:
 def split_positional(entry: OpEntry, args: tuple, is_input: type | tuple) -> tuple[list, dict[str, Any]]:
     """Split positional arguments into inputs and attributes, which follow the inputs in declared order."""
     if entry.num_args_key:
-        flat = list(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple)) else list(args)
-        for arg in flat:
+        for arg in args:
             if not isinstance(arg, is_input):
                 raise TypeError(f"[{entry.name}] inputs must be arrays or symbols: got {type(arg).__name__}")
-        return flat, {}
+        return list(args), {}
     inputs = list(args[: len(entry.inputs)])
     for name, arg in zip(entry.inputs, inputs):
         if arg is not None and not isinstance(arg, is_input):

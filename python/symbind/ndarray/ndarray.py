@@ -232,6 +232,8 @@ class NDArray:
         if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
             shape = tuple(shape[0])
         elif not shape:
+            if "shape" not in kwargs:
+                raise TypeError("[reshape] the shape is missing")
             shape = tuple(kwargs.pop("shape"))
         reverse = kwargs.pop("reverse", False)
         if kwargs:

@@ -510,6 +510,9 @@ def Variable(
     """
     if not isinstance(name, str):
         raise TypeError("Expect a string for variable `name`")
+    for key, value in (attr or {}).items():
+        if not isinstance(value, str):
+            raise ValueError(f"[Variable] attribute values must be strings: got {value!r} for '{key}'")
     attrs = dict(AttrScope.current.get(attr))
     for key in ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage"):
         if key in attrs:
