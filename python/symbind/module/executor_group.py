@@ -1,0 +1,680 @@
+"""The executors of a module, one for each context, and the slicing of batches between them."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .. import ndarray as nd
+from ..base import MXNetError
+from ..io import DataDesc
+from ..ndarray import NDArray
+
+__all__ = ["DataParallelExecutorGroup"]
+
+# How many sets of executors for other input shapes are kept: enough for training and evaluation batches and their
+# remainders, without holding on to the memory of every shape ever seen.
+_KEPT_SHAPES = 4
+
+
+def _split_input_slice(batch_size: int, work_load_list: Sequence[float]) -> List[slice]:
+    """Consecutive slices of a batch in proportion to the work loads; the last takes what rounding leaves.
+
+    Raises ValueError where a context would get nothing.
+    """
+    total = sum(work_load_list)
+    counts = [round(load * batch_size / total) for load in work_load_list]
+    counts[-1] += batch_size - sum(counts)
+    slices, begin = [], 0
+    for count in counts:
+        end = min(begin + count, batch_size)
+        if begin >= end:
+            raise ValueError(
+                f"[Module.bind] too many slices: a batch of {batch_size} cannot be split between "
+                f"{len(work_load_list)} contexts with work loads {list(work_load_list)}; some would be empty"
+            )
+        slices.append(slice(begin, end))
+        begin = end
+    return slices
+
+
+def _prepare_group2ctxs(group2ctxs, count: int) -> List[Optional[Dict[str, Any]]]:
+    """One dict of group to context for each of `count` contexts, from all the forms that Module accepts."""
+    if group2ctxs is None:
+        return [None] * count
+    if isinstance(group2ctxs, list):
+        if len(group2ctxs) != count or not all(isinstance(g, dict) for g in group2ctxs):
+            raise ValueError(f"[Module] group2ctxs: got a list of {len(group2ctxs)}, expected a dict for each of {count} contexts")
+        return list(group2ctxs)
+    if not isinstance(group2ctxs, dict):
+        raise TypeError(f"[Module] group2ctxs: got {type(group2ctxs).__name__}, expected a dict or a list of dicts")
+    result: List[Optional[Dict[str, Any]]] = [{} for _ in range(count)]
+    for group, ctxs in group2ctxs.items():
+        per_context = list(ctxs) if isinstance(ctxs, (list, tuple)) else [ctxs]
+        if len(per_context) == 1:
+            per_context *= count
+        if len(per_context) != count:
+            raise ValueError(
+                f"[Module] group2ctxs[{group!r}]: got {len(per_context)} contexts, expected one, or one for each of {count}"
+            )
+        for i, ctx in enumerate(per_context):
+            result[i][group] = ctx  # type: ignore[index]
+    return result
+
+
+def _load(target: NDArray, source) -> None:
+    """Copies values of the same shape, converting the dtype."""
+    if isinstance(source, NDArray):
+        target.handle.copy_from(source.handle)
+    else:
+        target.handle.copy_from_numpy(np.asarray(source))
+
+
+def _load_slice(target: NDArray, source, part: slice, axis: int) -> None:
+    """Copies the part of `source` that belongs to one context; all of it where it has no batch axis."""
+    if axis < 0:
+        _load(target, source)
+    elif axis == 0 and isinstance(source, NDArray):
+        target.handle.copy_from(source.handle.slice(part.start, part.stop))
+    else:
+        values = source.handle.view_numpy() if isinstance(source, NDArray) else np.asarray(source)
+        target.handle.copy_from_numpy(values[(slice(None),) * axis + (part,)])
+
+
+def _merge(parts: Sequence[NDArray], axis: int) -> NDArray:
+    """One array from those of all contexts. Without a batch axis all are the same, and the first is taken."""
+    if len(parts) == 1 or axis < 0:
+        return parts[0]
+    return nd.concatenate(list(parts), axis=axis)
+
+
+class _Target(NamedTuple):
+    """Where one input of a batch goes, with everything that checking and copying it needs."""
+
+    shape: Tuple[int, ...]
+    arrays: List[NDArray]
+    axis: int
+    copy: Any  # copy_from of the only context's array
+
+
+class _Bound:
+    """The executors for one set of input shapes."""
+
+    __slots__ = ("batch_size", "data", "data_shapes", "execs", "labels", "label_shapes", "outputs", "slices")
+
+    execs: List[Any]
+    slices: List[slice]
+    batch_size: int
+    data_shapes: List[DataDesc]
+    label_shapes: Optional[List[DataDesc]]
+    data: List[_Target]
+    labels: List[_Target]
+    outputs: List[List[NDArray]]
+
+
+class DataParallelExecutorGroup:
+    """Executors of one symbol on several contexts. Each works on a slice of the batch.
+
+    Parameters
+    ----------
+    symbol : Symbol
+    contexts : list of Context
+    workload : list of float
+        Share of the batch for each context.
+    data_shapes : list of DataDesc
+    label_shapes : list of DataDesc or None
+    param_names : list of str
+    for_training, inputs_need_grad : bool
+    shared_group : DataParallelExecutorGroup, optional
+        Parameters, their gradients and auxiliary states are used from this group by reference.
+    logger : Logger
+    fixed_param_names : list of str, optional
+        Parameters without gradient.
+    grad_req : str, list of str, dict of str to str
+    state_names : list of str, optional
+    group2ctxs : dict or list of dict, optional
+
+    Attributes
+    ----------
+    execs : list of Executor
+    param_arrays, grad_arrays, aux_arrays : list of list of NDArray
+        By name, then by context; gradients are None where there are none.
+    data_arrays, label_arrays : list of list of (slice, NDArray)
+    """
+
+    def __init__(
+        self,
+        symbol,
+        contexts,
+        workload,
+        data_shapes,
+        label_shapes,
+        param_names,
+        for_training,
+        inputs_need_grad,
+        shared_group=None,
+        logger=logging,
+        fixed_param_names=None,
+        grad_req="write",
+        state_names=None,
+        group2ctxs=None,
+    ):
+        self.symbol = symbol
+        self.contexts = contexts
+        self.workload = workload
+        self.param_names = param_names
+        self.for_training = for_training
+        self.inputs_need_grad = inputs_need_grad
+        self.logger = logger
+        self.fixed_param_names = fixed_param_names or []
+        self.state_names = state_names or []
+        self.group2ctxs = _prepare_group2ctxs(group2ctxs, len(contexts))
+        self.arg_names = symbol.list_arguments()
+        self.aux_names = symbol.list_auxiliary_states()
+        self.output_names = symbol.list_outputs()
+        self.output_layouts = [self._output_axis(name) for name in self.output_names]
+        self.data_names = [d.name for d in data_shapes]
+        taken = {*self.param_names, *self.data_names, *self.state_names}
+        self.label_names = [n for n in self.arg_names if n not in taken]
+        if label_shapes:
+            described = [d.name for d in label_shapes]
+            self.label_names = described + [n for n in self.label_names if n not in described]
+        self.grad_req = self._resolve_grad_req(grad_req)
+        self._kept: OrderedDict[Any, _Bound] = OrderedDict()
+        self._monitors: List[Any] = []
+        self._bound: Optional[_Bound] = None
+        self.bind_exec(data_shapes, label_shapes, shared_group)
+
+    def _output_axis(self, name: str) -> int:
+        # An output node's attribute may say where its batch axis is; the default is the first axis.
+        layout = self.symbol[name].attr("__layout__")
+        return DataDesc.get_batch_axis(layout)
+
+    def _resolve_grad_req(self, grad_req) -> Dict[str, str]:
+        """Gradient requirement of every argument."""
+        requirements = dict.fromkeys(self.arg_names, "null")
+        if not self.for_training:
+            return requirements
+        if isinstance(grad_req, str):
+            default = grad_req
+        elif isinstance(grad_req, (list, tuple, dict)):
+            default = "write"
+        else:
+            raise ValueError(
+                f"[Module.bind] grad_req: got {type(grad_req).__name__}, expected one of str, list, tuple, or dict"
+            )
+        for name in self.arg_names:
+            if name in self.param_names and name not in self.fixed_param_names:
+                requirements[name] = default
+            elif name in self.data_names and self.inputs_need_grad:
+                requirements[name] = default
+        if isinstance(grad_req, (list, tuple)):
+            if len(grad_req) != len(self.arg_names):
+                raise ValueError(
+                    f"[Module.bind] grad_req: got a list of {len(grad_req)}, expected one for each of the "
+                    f"{len(self.arg_names)} arguments {self.arg_names}"
+                )
+            requirements = dict(zip(self.arg_names, grad_req))
+        elif isinstance(grad_req, dict):
+            unknown = [name for name in grad_req if name not in requirements]
+            if unknown:
+                raise ValueError(f"[Module.bind] grad_req: {unknown} are not among the arguments {self.arg_names}")
+            requirements.update(grad_req)
+        for name, requirement in requirements.items():
+            if requirement not in ("write", "add", "null"):
+                raise ValueError(
+                    f"[Module.bind] grad_req of {name!r}: got {requirement!r}, expected 'write', 'add' or 'null'"
+                )
+        return requirements
+
+    # ----------------------------------------------------------------------------------------------------- binding
+
+    def decide_slices(self, data_shapes):
+        """Batch axis of each description; sets `batch_size` and `slices` for the contexts."""
+        layouts, batch_size = self._batch_size(data_shapes, None)
+        if batch_size is not None:
+            self.slices = _split_input_slice(batch_size, self.workload)
+            self.batch_size = batch_size
+        return layouts
+
+    @staticmethod
+    def _batch_size(descs, batch_size) -> Tuple[List[int], Optional[int]]:
+        axes = [DataDesc.get_batch_axis(d.layout) if len(d.shape) else -1 for d in descs]
+        for desc, axis in zip(descs, axes):
+            if axis < 0:
+                continue
+            if axis >= len(desc.shape):
+                raise ValueError(
+                    f"[Module.bind] {desc.name!r} has shape {tuple(desc.shape)}, which lacks the batch axis {axis} of "
+                    f"its layout {desc.layout!r}"
+                )
+            if batch_size is not None and desc.shape[axis] != batch_size:
+                raise ValueError(
+                    f"[Module.bind] all data must have the same batch size: got {desc.shape[axis]} for {desc.name!r} "
+                    f"of shape {tuple(desc.shape)}, expected {batch_size}"
+                )
+            batch_size = desc.shape[axis]
+        return axes, batch_size
+
+    def bind_exec(self, data_shapes, label_shapes, shared_group=None, reshape=False):
+        """Makes executors for the shapes, or takes kept ones. On failure the group stays as it was."""
+        key = tuple((d.name, tuple(d.shape), np.dtype(d.dtype).str, d.layout) for d in data_shapes + (label_shapes or []))
+        bound = None if self._monitors else self._kept.get(key)
+        if bound is None:
+            bound = self._bind(data_shapes, label_shapes, shared_group)
+        for monitor in self._monitors:
+            self._move_monitor(monitor, bound)
+        if self._monitors:
+            self._kept.clear()
+        self._kept[key] = bound
+        self._kept.move_to_end(key)
+        while len(self._kept) > _KEPT_SHAPES:
+            self._kept.popitem(last=False)
+        self._use(bound)
+
+    def reshape(self, data_shapes, label_shapes):
+        """Changes the input shapes. Parameters, gradients and auxiliary states stay the same arrays."""
+        bound = self._bound
+        if bound is not None and (data_shapes, label_shapes) == (bound.data_shapes, bound.label_shapes):
+            return
+        self.bind_exec(data_shapes, label_shapes, reshape=True)
+
+    def _bind(self, data_shapes, label_shapes, shared_group) -> _Bound:
+        bound = _Bound()
+        bound.data_shapes, bound.label_shapes = data_shapes, label_shapes
+        data_axes, batch_size = self._batch_size(data_shapes, None)
+        label_axes, batch_size = self._batch_size(label_shapes or [], batch_size)
+        if batch_size is None and len(self.contexts) > 1:
+            raise ValueError("[Module.bind] no input has a batch axis, so nothing can be split between contexts")
+        if len(self.contexts) == 1:
+            bound.slices = [slice(0, batch_size or 0)]
+        else:
+            bound.slices = _split_input_slice(batch_size, self.workload)
+        bound.batch_size = batch_size or 0
+        described = list(zip(data_shapes + (label_shapes or []), data_axes + label_axes))
+        previous = self._bound
+        bound.execs = []
+        for i in range(len(self.contexts)):
+            shared = shared_group.execs[i] if shared_group is not None else None
+            base = previous.execs[i] if previous is not None else shared
+            bound.execs.append(self._bind_ith_exec(i, described, bound.slices[i], base))
+        bound.data = [self._target(d, axis, bound) for d, axis in zip(data_shapes, data_axes)]
+        if label_shapes:
+            bound.labels = [self._target(d, axis, bound) for d, axis in zip(label_shapes, label_axes)]
+        else:
+            bound.labels = self._inferred_labels(bound)
+        bound.outputs = [list(e.outputs) for e in bound.execs]
+        return bound
+
+    def _target(self, desc, axis, bound) -> _Target:
+        arrays = [e.arg_dict[desc.name] for e in bound.execs]
+        return _Target(tuple(desc.shape), arrays, axis, arrays[0].handle.copy_from)
+
+    def _inferred_labels(self, bound) -> List[_Target]:
+        """Labels that were not described: they are loaded from batches that have them in the inferred shape."""
+        if len(bound.execs) > 1:
+            return []
+        execs = bound.execs[0]
+        targets = []
+        for name in self.label_names:
+            array = execs.arg_dict.get(name)
+            if array is None:
+                return []
+            targets.append(_Target(tuple(array.shape), [array], 0, array.handle.copy_from))
+        return targets
+
+    def _bind_ith_exec(self, i: int, described, part: slice, base):
+        """Binds the symbol on one context, over the parameter arrays of `base` where there is one."""
+        shapes, dtypes = {}, {}
+        for desc, axis in described:
+            shape = tuple(desc.shape)
+            if len(self.contexts) > 1 and axis >= 0:
+                shape = (*shape[:axis], part.stop - part.start, *shape[axis + 1 :])
+            if desc.name not in self.arg_names:
+                raise ValueError(f"[Module.bind] {desc.name!r} is not an argument of the symbol: {self.arg_names}")
+            shapes[desc.name] = shape
+            dtypes[desc.name] = desc.dtype
+        arg_shapes, arg_types, aux_shapes, aux_types = self._infer(shapes, dtypes)
+        ctx = self.contexts[i]
+        args, grads = {}, {}
+        reusable = {*self.param_names, *self.state_names}
+        for name, shape, dtype in zip(self.arg_names, arg_shapes, arg_types):
+            old = base.arg_dict.get(name) if base is not None else None
+            if name in self.state_names and old is not None and tuple(old.shape) != shape:
+                old = None  # states follow the batch size
+            if old is not None and name in reusable:
+                self._check_shared("parameter", name, old, shape, dtype)
+                args[name] = old
+            else:
+                args[name] = nd.zeros(shape, ctx, dtype=dtype)
+            if self.grad_req[name] != "null":
+                old_grad = base.grad_dict.get(name) if base is not None and name in self.param_names else None
+                if old_grad is not None and tuple(old_grad.shape) == shape and old_grad.dtype == dtype:
+                    grads[name] = old_grad
+                else:
+                    grads[name] = nd.zeros(shape, ctx, dtype=dtype)
+        aux = {}
+        for name, shape, dtype in zip(self.aux_names, aux_shapes, aux_types):
+            old = base.aux_dict.get(name) if base is not None else None
+            if old is not None:
+                self._check_shared("auxiliary state", name, old, shape, dtype)
+            aux[name] = old if old is not None else nd.zeros(shape, ctx, dtype=dtype)
+        return self.symbol.bind(
+            ctx,
+            args,
+            args_grad=grads,
+            grad_req=self.grad_req,
+            aux_states=aux,
+            group2ctx=self.group2ctxs[i],
+            shared_exec=base,
+        )
+
+    def _infer(self, shapes, dtypes):
+        """Shapes and dtypes of all arguments and auxiliary states. Raises MXNetError naming what stays unknown."""
+        arg_shapes, _, aux_shapes = self.symbol.infer_shape(**shapes)
+        if arg_shapes is None:
+            partial, _, _ = self.symbol.infer_shape_partial(**shapes)
+            unknown = [
+                name
+                for name, shape in zip(self.arg_names, partial)
+                if name not in shapes and (not shape or any(d <= 0 for d in shape))
+            ]
+            raise MXNetError(
+                f"[Module.bind] shapes of {unknown} cannot be inferred from {shapes}: describe them in data_shapes or "
+                "label_shapes, or give the variables a shape"
+            )
+        arg_types, _, aux_types = self.symbol.infer_type(**dtypes)
+        if arg_types is None:
+            arg_types = [dtypes.get(name, np.float32) for name in self.arg_names]
+            aux_types = [np.float32] * len(self.aux_names)
+        arg_types = [np.float32 if t is None else t for t in arg_types]
+        aux_types = [np.float32 if t is None else t for t in aux_types]
+        return [tuple(s) for s in arg_shapes], arg_types, [tuple(s) for s in aux_shapes], aux_types
+
+    @staticmethod
+    def _check_shared(what, name, array, shape, dtype):
+        if tuple(array.shape) != shape:
+            raise MXNetError(
+                f"[Module.bind] {what} {name!r} has shape {tuple(array.shape)}, but with these input shapes it would "
+                f"need {shape}: rebinding cannot change parameters; check the input shapes, or use a new Module"
+            )
+        if np.dtype(array.dtype) != np.dtype(dtype):
+            raise MXNetError(
+                f"[Module.bind] {what} {name!r} has dtype {np.dtype(array.dtype)}, but here it would need "
+                f"{np.dtype(dtype)}: rebinding cannot change parameters"
+            )
+
+    def _use(self, bound: _Bound) -> None:
+        """Makes a set of executors the current one and collects its arrays."""
+        previous, self._bound = self._bound, bound
+        execs = bound.execs
+        self.execs = execs
+        self.slices, self.batch_size = bound.slices, bound.batch_size
+        self.data_shapes, self.label_shapes = bound.data_shapes, bound.label_shapes
+        self.data_layouts = [t.axis for t in bound.data]
+        self.label_layouts = [t.axis for t in bound.labels]
+        self._data, self._labels = bound.data, bound.labels
+        self._outputs = bound.outputs
+        self._only = execs[0] if len(execs) == 1 else None
+        self.data_arrays = [list(zip(bound.slices, t.arrays)) for t in bound.data]
+        self.label_arrays = [list(zip(bound.slices, t.arrays)) for t in bound.labels] if bound.label_shapes else None
+        self.state_arrays = [[e.arg_dict[name] for e in execs] for name in self.state_names]
+        if self.for_training and self.inputs_need_grad:
+            self.input_grad_arrays = [[e.grad_dict.get(d.name) for e in execs] for d in bound.data_shapes]
+        else:
+            self.input_grad_arrays = None
+        if previous is None:
+            names = [n for n in self.arg_names if n in self.param_names]
+            self.param_arrays = [[e.arg_dict[name] for e in execs] for name in names]
+            self.grad_arrays = [[e.grad_dict.get(name) for e in execs] for name in names]
+            self.aux_arrays = [[e.aux_dict[name] for e in execs] for name in self.aux_names]
+
+    # ------------------------------------------------------------------------------------------------- parameters
+
+    def set_params(self, arg_params, aux_params, allow_extra=False):
+        """Copies parameters to all contexts. Names that the symbol does not have raise ValueError.
+
+        With `allow_extra` they are left out. Nothing is copied where any name or shape is wrong.
+        """
+        pairs = []
+        for what, params, attribute in (("arguments", arg_params, "arg_dict"), ("auxiliary states", aux_params, "aux_dict")):
+            for name, value in (params or {}).items():
+                for executor in self.execs:
+                    target = getattr(executor, attribute).get(name)
+                    if target is None:
+                        if allow_extra:
+                            break
+                        raise ValueError(f'[Module.set_params] Find name "{name}" that is not in the {what}')
+                    if tuple(value.shape) != tuple(target.shape):
+                        raise ValueError(
+                            f"[Module.set_params] parameter {name!r}: got shape {tuple(value.shape)}, "
+                            f"expected {tuple(target.shape)}"
+                        )
+                    pairs.append((target, value))
+        for target, value in pairs:
+            _load(target, value)
+
+    def get_params(self, arg_params, aux_params):
+        """Copies parameters into the arrays of the two dicts; several contexts are averaged."""
+        names = [n for n in self.arg_names if n in self.param_names]
+        for names_, arrays, params in (
+            (names, self.param_arrays, arg_params),
+            (self.aux_names, self.aux_arrays, aux_params),
+        ):
+            for name, on_devices in zip(names_, arrays):
+                target = params[name]
+                if len(on_devices) == 1:
+                    _load(target, on_devices[0])
+                else:
+                    total = on_devices[0].copy()
+                    for other in on_devices[1:]:
+                        total += other.as_in_context(total.context)
+                    total /= len(on_devices)
+                    _load(target, total)
+
+    # ------------------------------------------------------------------------------------------------ computation
+
+    def load_batch(self, data_batch) -> bool:
+        """Copies a batch into the bound inputs; False, with nothing copied, if it has other shapes."""
+        data, targets = data_batch.data, self._data
+        if len(data) != len(targets):
+            raise ValueError(
+                f"[Module.forward] the batch has {len(data)} data arrays, expected {len(targets)}: {self.data_names}"
+            )
+        for source, target in zip(data, targets):
+            if source.shape != target.shape:
+                return False
+        label = getattr(data_batch, "label", None)
+        labels = self._labels if label and len(label) >= len(self._labels) else ()
+        for source, target in zip(label or (), labels):
+            if source.shape != target.shape:
+                if self.label_shapes:
+                    return False
+                labels = ()  # bound without labels: those that do not fit are not needed
+                break
+        if self._only is not None:
+            for source, target in zip(data, targets):
+                if isinstance(source, NDArray):
+                    target.copy(source.handle)
+                else:
+                    _load(target.arrays[0], source)
+            for source, target in zip(label or (), labels):
+                if isinstance(source, NDArray):
+                    target.copy(source.handle)
+                else:
+                    _load(target.arrays[0], source)
+            return True
+        self._load_sliced(data, targets)
+        self._load_sliced(label or (), labels)
+        return True
+
+    def _load_sliced(self, sources, targets) -> None:
+        for source, target in zip(sources, targets):
+            for part, array in zip(self.slices, target.arrays):
+                _load_slice(array, source, part, target.axis)
+
+    def load_presliced(self, batches) -> None:
+        """Copies one batch for each context."""
+        for i, batch in enumerate(batches):
+            labels = getattr(batch, "label", None) or ()
+            for targets, sources in ((self._data, batch.data), (self._labels, labels)):
+                for target, source in zip(targets, sources):
+                    _load(target.arrays[i], source)
+
+    def run_forward(self, is_train: bool) -> None:
+        """Runs forward on what is loaded."""
+        if self._only is not None:
+            self._only.forward(is_train)
+            return
+        for executor in self.execs:
+            executor.forward(is_train)
+
+    def forward(self, data_batch, is_train=None):
+        """Loads a batch of the bound shapes and runs forward.
+
+        Parameters
+        ----------
+        data_batch : DataBatch, or list of them, one for each context
+        is_train : bool, optional
+            Default `for_training`.
+        """
+        if isinstance(data_batch, list):
+            self.load_presliced(data_batch)
+        elif not self.load_batch(data_batch):
+            raise ValueError(
+                f"[DataParallelExecutorGroup.forward] the batch does not have the bound shapes {self.data_shapes}: "
+                "call reshape() first"
+            )
+        self.run_forward(self.for_training if is_train is None else is_train)
+
+    def backward(self, out_grads=None):
+        """Runs backward on all contexts.
+
+        Parameters
+        ----------
+        out_grads : NDArray or list of NDArray, optional
+            Gradients of the outputs, for the whole batch.
+        """
+        if not self.for_training:
+            raise RuntimeError("[Module.backward] re-bind with for_training=True to run backward")
+        if out_grads is None:
+            out_grads = ()
+        elif isinstance(out_grads, NDArray):
+            out_grads = (out_grads,)
+        if self._only is not None:
+            self._only.backward(list(out_grads))
+            return
+        for i, (executor, part) in enumerate(zip(self.execs, self.slices)):
+            executor.backward([self._sliced_grad(g, self.output_layouts[o], part, self._outputs[i][o]) for o, g in enumerate(out_grads)])
+
+    @staticmethod
+    def _sliced_grad(grad, axis, part, output):
+        if axis < 0:
+            return grad.as_in_context(output.context)
+        local = nd.zeros(output.shape, output.context, dtype=output.dtype)
+        _load_slice(local, grad, part, axis)
+        return local
+
+    # ---------------------------------------------------------------------------------------------------- results
+
+    def get_outputs(self, merge_multi_context=True, begin=0, end=None):
+        """Outputs `begin` to `end` of the last forward: list of NDArray, or of lists by context if not merged."""
+        if self._only is not None:
+            outputs = self._outputs[0][begin:end]
+            return outputs if merge_multi_context else [[out] for out in outputs]
+        by_output = [list(parts) for parts in zip(*self._outputs)][begin:end]
+        if not merge_multi_context:
+            return by_output
+        return [_merge(parts, axis) for parts, axis in zip(by_output, self.output_layouts[begin:end])]
+
+    def get_output_shapes(self):
+        """(name, shape) of each output for the whole batch."""
+        shapes = []
+        for i, (name, axis) in enumerate(zip(self.output_names, self.output_layouts)):
+            shape = list(self._outputs[0][i].shape)
+            if axis >= 0 and len(self.execs) > 1:
+                shape[axis] = sum(outputs[i].shape[axis] for outputs in self._outputs)
+            shapes.append((name, tuple(shape)))
+        return shapes
+
+    def get_input_grads(self, merge_multi_context=True):
+        """Gradients of the data inputs from the last backward, in the form of `get_outputs`."""
+        if self.input_grad_arrays is None:
+            raise RuntimeError("[Module.get_input_grads] bind with inputs_need_grad=True to compute gradients of inputs")
+        if merge_multi_context:
+            return [_merge(parts, axis) for parts, axis in zip(self.input_grad_arrays, self.data_layouts)]
+        return [list(parts) for parts in self.input_grad_arrays]
+
+    def get_states(self, merge_multi_context=True):
+        """The states: list of NDArray, or of lists by context if not merged."""
+        if merge_multi_context:
+            return [_merge(parts, 0) for parts in self.state_arrays]
+        return [list(parts) for parts in self.state_arrays]
+
+    def set_states(self, states=None, value=None):
+        """Sets all states to a number, or to arrays: by state, each whole or as a list by context."""
+        if value is not None:
+            if states is not None:
+                raise ValueError("[Module.set_states] only one of states and value can be specified")
+            for arrays in self.state_arrays:
+                for array in arrays:
+                    array[:] = value
+            return
+        if states is None:
+            raise ValueError("[Module.set_states] at least one of states and value must be specified")
+        if len(states) != len(self.state_arrays):
+            raise ValueError(f"[Module.set_states] got {len(states)} states, expected {len(self.state_arrays)}: {self.state_names}")
+        for arrays, source in zip(self.state_arrays, states):
+            if isinstance(source, (list, tuple)):
+                if len(source) != len(arrays):
+                    raise ValueError(f"[Module.set_states] got arrays for {len(source)} contexts, expected {len(arrays)}")
+                for array, values in zip(arrays, source):
+                    _load(array, values)
+                continue
+            begin = 0
+            for array in arrays:
+                end = begin + array.shape[0]
+                _load_slice(array, source, slice(begin, end), 0)
+                begin = end
+
+    def update_metric(self, eval_metric, labels, pre_sliced=False):
+        """Updates a metric with the outputs of each context and the labels that belong to it."""
+        names = self.label_names
+        for i, (outputs, part) in enumerate(zip(self._outputs, self.slices)):
+            if pre_sliced:
+                mine = labels[i]
+            elif self._only is not None:
+                mine = labels or ()
+            else:
+                mine = [_sliced_label(label, axis, part) for label, axis in zip(labels or (), self._label_axes())]
+            eval_metric.update_dict(OrderedDict(zip(names, mine)), OrderedDict(zip(self.output_names, outputs)))
+
+    def _label_axes(self) -> List[int]:
+        return self.label_layouts or [0] * len(self.label_names)
+
+    def install_monitor(self, mon):
+        """Installs a monitor on all executors, and on those that replace them after a reshape."""
+        for executor in self.execs:
+            mon.install(executor)
+        self._monitors.append(mon)
+        current = self._bound
+        self._kept = OrderedDict((key, bound) for key, bound in self._kept.items() if bound is current)
+
+    def _move_monitor(self, monitor, bound: _Bound) -> None:
+        old = [] if self._bound is None else self._bound.execs
+        installed = getattr(monitor, "exes", None)
+        if installed is not None:
+            monitor.exes = [e for e in installed if not any(e is o for o in old)]
+        for executor in bound.execs:
+            monitor.install(executor)
+
+
+def _sliced_label(label, axis: int, part: slice):
+    if axis < 0:
+        return label
+    if axis == 0:
+        return label[part.start : part.stop]
+    return nd.array(label.asnumpy()[(slice(None),) * axis + (part,)], ctx=label.context, dtype=label.dtype)

@@ -1,0 +1,146 @@
+"""Optimizers whose step is one call of the engine for all parameters."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .. import _core
+from .. import ndarray as nd
+from .optimizer import Optimizer
+
+__all__ = ["FusedOptimizer", "UpdateGroup", "fused_owner"]
+
+
+class UpdateGroup:
+    """Parameters that share an update rule and a dtype, as the lists of handles that the engine takes.
+
+    float16 weights with a float32 master copy are updated on the master; `pre` and `post` hold the pairs of handles
+    (target, source) to copy, with conversion, before and after.
+    """
+
+    __slots__ = ("grads", "kind", "positions", "post", "pre", "states", "weights")
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self.positions: List[int] = []
+        self.weights: List[Any] = []
+        self.grads: List[Any] = []
+        self.states: List[List[Any]] = []
+        self.pre: List[Tuple[Any, Any]] = []
+        self.post: List[Tuple[Any, Any]] = []
+
+
+class FusedOptimizer(Optimizer):
+    """Base of optimizers with an engine kernel. A subclass names its kernel and hands over its numbers."""
+
+    def _kernel(self, state) -> str:
+        """Name of the kernel for a parameter with this state."""
+        raise NotImplementedError(f"[{type(self).__name__}._kernel] a subclass must implement _kernel()")
+
+    def _kernel_numbers(self, kind: str) -> List[float]:
+        """What the kernel takes after rescale_grad and clip_gradient."""
+        return []
+
+    def _kernel_lrs(self, indices: Sequence, lrs: List[float]) -> List[float]:
+        """Learning rates as the kernel takes them; for rules that correct the rate by the update count."""
+        return lrs
+
+    # ---- states of float16 weights. Most rules keep (master, state); some the other way round.
+
+    _master_first = True
+
+    def create_state_multi_precision(self, index, weight):
+        state = super().create_state_multi_precision(index, weight)
+        if self._uses_master(weight) and not self._master_first:
+            return (state[1], state[0])
+        return state
+
+    def _uses_master(self, weight) -> bool:
+        return self.multi_precision and weight.dtype == np.float16
+
+    # ---- one step
+
+    def update(self, index, weight, grad, state):
+        """One step of one parameter, or of several where the arguments are lists."""
+        self._step(index, weight, grad, state, multi_precision=False)
+
+    def update_multi_precision(self, index, weight, grad, state):
+        """As `update`, through float32 master copies where there are any."""
+        self._step(index, weight, grad, state, multi_precision=True)
+
+    def _step(self, index, weight, grad, state, multi_precision):
+        if not isinstance(index, (list, tuple)):
+            index, weight, grad, state = [index], [weight], [grad], [state]
+        self._run(index, self._groups(weight, grad, state, multi_precision))
+
+    def _groups(self, weights, grads, states, multi_precision: bool = True) -> List[UpdateGroup]:
+        """Sorts parameters into groups that one kernel call can update."""
+        groups: Dict[Tuple[str, Any], UpdateGroup] = {}
+        for position, (weight, grad, state) in enumerate(zip(weights, grads, states)):
+            target, source = weight, grad
+            master = multi_precision and self._uses_master(weight)
+            if master:
+                target, state = state if self._master_first else (state[1], state[0])
+                source = nd.zeros(grad.shape, grad.context, dtype="float32")
+            elif grad.dtype != weight.dtype:
+                source = nd.zeros(grad.shape, grad.context, dtype=weight.dtype)
+            kind = self._kernel(state)
+            group = groups.setdefault((kind, np.dtype(target.dtype)), UpdateGroup(kind))
+            group.positions.append(position)
+            group.weights.append(target.handle)
+            group.grads.append(source.handle)
+            group.states.append([s.handle for s in _flat(state)])
+            if source is not grad:
+                group.pre.append((source.handle, grad.handle))
+            if master:
+                group.post.append((weight.handle, target.handle))
+        return list(groups.values())
+
+    def _run(self, indices: Sequence, groups: List[UpdateGroup]) -> None:
+        """Counts one update of every index and applies it."""
+        self._update_count(indices)
+        lrs = self._kernel_lrs(indices, self._get_lrs(indices))
+        wds = self._get_wds(indices)
+        clip = self.clip_gradient
+        head = [self.rescale_grad, -1.0 if clip is None else clip]
+        for group in groups:
+            for target, source in group.pre:
+                target.copy_from(source)
+            all_of_them = len(group.positions) == len(lrs)
+            _core.multi_update(
+                group.kind,
+                group.weights,
+                group.grads,
+                group.states,
+                lrs if all_of_them else [lrs[p] for p in group.positions],
+                wds if all_of_them else [wds[p] for p in group.positions],
+                head + self._kernel_numbers(group.kind),
+            )
+            for target, source in group.post:
+                target.copy_from(source)
+
+
+def _flat(state) -> Tuple:
+    if state is None:
+        return ()
+    return tuple(state) if isinstance(state, (tuple, list)) else (state,)
+
+
+_STEP_METHODS = ("update", "update_multi_precision", "_step", "_run")
+
+
+def fused_owner(optimizer: Optimizer) -> Optional[FusedOptimizer]:
+    """The optimizer itself if its step may run fused, else None.
+
+    A subclass that overrides `update` must see every parameter, one by one: its own rule counts, not its parent's.
+    """
+    if not isinstance(optimizer, FusedOptimizer):
+        return None
+    for klass in type(optimizer).__mro__:
+        if klass is FusedOptimizer:
+            return optimizer
+        if any(method in vars(klass) for method in _STEP_METHODS):
+            return None
+    return None
