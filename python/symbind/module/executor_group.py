@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import OrderedDict
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -175,6 +176,7 @@ class DataParallelExecutorGroup:
         self.arg_names = symbol.list_arguments()
         self.aux_names = symbol.list_auxiliary_states()
         self.output_names = symbol.list_outputs()
+        self.param_names_in_order = [n for n in self.arg_names if n in set(param_names)]
         self.output_layouts = [self._output_axis(name) for name in self.output_names]
         self.data_names = [d.name for d in data_shapes]
         taken = {*self.param_names, *self.data_names, *self.state_names}
@@ -221,8 +223,8 @@ class DataParallelExecutorGroup:
         elif isinstance(grad_req, dict):
             unknown = [name for name in grad_req if name not in requirements]
             if unknown:
-                raise ValueError(f"[Module.bind] grad_req: {unknown} are not among the arguments {self.arg_names}")
-            requirements.update(grad_req)
+                warnings.warn(f"[Module.bind] grad_req: the symbol has no argument {unknown}: ignored", stacklevel=5)
+            requirements.update({name: value for name, value in grad_req.items() if name in requirements})
         for name, requirement in requirements.items():
             if requirement not in ("write", "add", "null"):
                 raise ValueError(
@@ -427,12 +429,25 @@ class DataParallelExecutorGroup:
         else:
             self.input_grad_arrays = None
         if previous is None:
-            names = [n for n in self.arg_names if n in self.param_names]
+            names = self.param_names_in_order
             self.param_arrays = [[e.arg_dict[name] for e in execs] for name in names]
             self.grad_arrays = [[e.grad_dict.get(name) for e in execs] for name in names]
             self.aux_arrays = [[e.aux_dict[name] for e in execs] for name in self.aux_names]
 
     # ------------------------------------------------------------------------------------------------- parameters
+
+    def param_array(self, name):
+        """The arrays of a parameter by context. Raises ValueError for an unknown name."""
+        if name not in self.param_names_in_order:
+            raise ValueError(f"[Module] no parameter {name!r}: expected one of {self.param_names_in_order}")
+        return self.param_arrays[self.param_names_in_order.index(name)]
+
+    def execs_arg_shape(self, name):
+        """Shape of an argument over the whole batch, as bound."""
+        for target in self._data + self._labels:
+            if any(target.arrays[0] is e for e in [self.execs[0].arg_dict.get(name)]):
+                return target.shape
+        return tuple(self.execs[0].arg_dict[name].shape)
 
     def set_params(self, arg_params, aux_params, allow_extra=False):
         """Copies parameters to all contexts. Names that the symbol does not have raise ValueError.
@@ -459,12 +474,11 @@ class DataParallelExecutorGroup:
 
     def get_params(self, arg_params, aux_params):
         """Copies parameters into the arrays of the two dicts; several contexts are averaged."""
-        names = [n for n in self.arg_names if n in self.param_names]
-        for names_, arrays, params in (
-            (names, self.param_arrays, arg_params),
+        for names, arrays, params in (
+            (self.param_names_in_order, self.param_arrays, arg_params),
             (self.aux_names, self.aux_arrays, aux_params),
         ):
-            for name, on_devices in zip(names_, arrays):
+            for name, on_devices in zip(names, arrays):
                 target = params[name]
                 if len(on_devices) == 1:
                     _load(target, on_devices[0])
