@@ -14,6 +14,11 @@ from .executor import Executor
 
 from . import callback, initializer, io, log, lr_scheduler, metric, monitor, registry, test_utils, visualization
 from . import initializer as init
+from . import kvstore, optimizer
+from . import kvstore as kv
 from . import monitor as mon
+from . import optimizer as opt
 from . import visualization as viz
+from . import model, module
+from . import module as mod
 __version__ = "0.1.0"

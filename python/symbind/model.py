@@ -6,7 +6,6 @@ import logging
 import os
 import warnings
 from collections import namedtuple
-from typing import Dict, List, Tuple
 
 from . import kvstore as kvs
 from . import ndarray as nd
@@ -23,14 +22,14 @@ BatchEndParam = namedtuple("BatchEndParam", ["epoch", "nbatch", "eval_metric", "
 _BIG_ARRAY = 16 * 1024 * 1024
 
 
-# -------------------------------------------------------------------------------------------------------- checkpoints
+# ------------------------------------------------------------------------------------------------ checkpoints
 
 
 def save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_cast=True):
     """Saves a symbol and its parameters as MXNet does.
 
-    Writes ``prefix-symbol.json`` (if `symbol` is not None) and ``prefix-%04d.params`` with keys ``arg:name`` and
-    ``aux:name``.
+    Writes ``prefix-symbol.json`` (if `symbol` is not None) and ``prefix-%04d.params`` with keys ``arg:name``
+    and ``aux:name``.
 
     Parameters
     ----------
@@ -43,7 +42,7 @@ def save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_ca
     """
     if symbol is not None:
         symbol.save(f"{prefix}-symbol.json", remove_amp_cast=remove_amp_cast)
-    file_name = "%s-%04d.params" % (prefix, epoch)
+    file_name = f"{prefix}-{epoch:04d}.params"
     nd.save(file_name, pack_params(arg_params, aux_params))
     logging.info('Saved checkpoint to "%s"', file_name)
 
@@ -61,7 +60,7 @@ def load_params(prefix, epoch):
     ValueError
         If the names have no ``arg:`` or ``aux:`` prefix.
     """
-    file_name = "%s-%04d.params" % (prefix, epoch)
+    file_name = f"{prefix}-{epoch:04d}.params"
     loaded = nd.load(file_name)
     if not loaded:
         logging.warning("Params file '%s' is empty", file_name)
@@ -81,21 +80,23 @@ def load_checkpoint(prefix, epoch):
     return symbol, arg_params, aux_params
 
 
-def pack_params(arg_params: Dict[str, NDArray], aux_params: Dict[str, NDArray]) -> Dict[str, NDArray]:
+def pack_params(arg_params: dict[str, NDArray], aux_params: dict[str, NDArray]) -> dict[str, NDArray]:
     """Parameters under the names that ``.params`` files use."""
     packed = {f"arg:{name}": value for name, value in (arg_params or {}).items()}
     packed.update({f"aux:{name}": value for name, value in (aux_params or {}).items()})
     return packed
 
 
-def unpack_params(loaded, file_name: str) -> Tuple[Dict[str, NDArray], Dict[str, NDArray]]:
+def unpack_params(loaded, file_name: str) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
     """Splits what was loaded from a ``.params`` file into (arg_params, aux_params).
 
     Names with another prefix are left out with a warning; ValueError where no name has one.
     """
     if not isinstance(loaded, dict):
-        raise ValueError(f"[load_params] {file_name}: a list of arrays without names, expected names 'arg:...', 'aux:...'")
-    params: Dict[str, Dict[str, NDArray]] = {"arg": {}, "aux": {}}
+        raise ValueError(
+            f"[load_params] {file_name}: a list of arrays without names, expected names 'arg:...', 'aux:...'"
+        )
+    params: dict[str, dict[str, NDArray]] = {"arg": {}, "aux": {}}
     ignored = []
     for key, value in loaded.items():
         kind, colon, name = key.partition(":")
@@ -105,17 +106,18 @@ def unpack_params(loaded, file_name: str) -> Tuple[Dict[str, NDArray], Dict[str,
             ignored.append(key)
     if ignored and not params["arg"] and not params["aux"]:
         raise ValueError(
-            f"[load_params] {file_name}: no name starts with 'arg:' or 'aux:', the first is {ignored[0]!r}. It looks "
-            "like a Gluon file: load it with nd.load() and pass the arrays to set_params()"
+            f"[load_params] {file_name}: no name starts with 'arg:' or 'aux:', the first is {ignored[0]!r}. "
+            "It looks like a Gluon file: load it with nd.load() and pass the arrays to set_params()"
         )
     if ignored:
         warnings.warn(
-            f"[load_params] {file_name}: names without 'arg:' or 'aux:' are left out: {', '.join(ignored)}", stacklevel=3
+            f"[load_params] {file_name}: names without 'arg:' or 'aux:' are left out: {', '.join(ignored)}",
+            stacklevel=3,
         )
     return params["arg"], params["aux"]
 
 
-# ---------------------------------------------------------------------------------------- stores and updates in a loop
+# ------------------------------------------------------------------------------- stores and updates in a loop
 
 
 def _create_kvstore(kvstore, num_device, arg_params):
@@ -138,7 +140,9 @@ def _create_kvstore(kvstore, num_device, arg_params):
     if isinstance(kvstore, kvs.KVStore):
         return kvstore, update_on_kvstore
     if not isinstance(kvstore, str):
-        raise TypeError(f"[init_optimizer] kvstore: got {type(kvstore).__name__}, expected KVStore, str or None")
+        raise TypeError(
+            f"[init_optimizer] kvstore: got {type(kvstore).__name__}, expected KVStore, str or None"
+        )
     store = kvs.create(kvstore)
     if num_device == 1:
         return None, False
@@ -155,7 +159,7 @@ def _initialize_kvstore(kvstore, param_arrays, arg_params, param_names, update_o
             kvstore.pull(name, on_devices)
 
 
-def _with_grad(param_arrays, grad_arrays, names) -> Tuple[List, List, List]:
+def _with_grad(param_arrays, grad_arrays, names) -> tuple[list, list, list]:
     """Names, parameters and gradients of the parameters that have a gradient."""
     kept = [(n, p, g) for n, p, g in zip(names, param_arrays, grad_arrays) if g and g[0] is not None]
     return [k[0] for k in kept], [k[1] for k in kept], [k[2] for k in kept]
@@ -170,7 +174,7 @@ def _update_params_on_kvstore(param_arrays, grad_arrays, kvstore, param_names):
 
 
 def _update_params(param_arrays, grad_arrays, updater, num_device, kvstore=None, param_names=None):
-    """One step on the devices: sums gradients through the store if there is one, then calls the updater by device.
+    """One step on the devices: sums gradients in the store if there is one, then updates by device.
 
     The updater's keys are ``parameter index * num_device + device``.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ __all__ = ["TwoBitCompression", "create_compression"]
 
 
 class TwoBitCompression:
-    """Replaces each gradient value by ``threshold``, ``-threshold`` or 0 and carries what is lost to the next step.
+    """Replaces gradient values by ``threshold``, ``-threshold`` or 0; the next step makes up for the rest.
 
     What is sent: ``residual += grad``; ``+threshold`` where ``residual >= threshold``, ``-threshold`` where
     ``residual <= -threshold``, else 0; the sent value is subtracted from the residual.
@@ -26,9 +26,11 @@ class TwoBitCompression:
 
     def __init__(self, threshold: float = 0.5):
         if not threshold > 0:
-            raise ValueError(f"[set_gradient_compression] threshold: got {threshold}, expected a positive number")
+            raise ValueError(
+                f"[set_gradient_compression] threshold: got {threshold}, expected a positive number"
+            )
         self.threshold = float(threshold)
-        self._residuals: Dict[Tuple[Any, int], np.ndarray] = {}
+        self._residuals: dict[tuple[Any, int], np.ndarray] = {}
 
     def __call__(self, key, position: int, grad: NDArray) -> NDArray:
         """The values that reach the store for the gradient of one device.
@@ -52,15 +54,20 @@ class TwoBitCompression:
         return nd.array(sent, ctx=grad.context, dtype=values.dtype)
 
 
-def create_compression(params: Dict[str, Any]) -> TwoBitCompression:
-    """Compression from ``{'type': '2bit', 'threshold': 0.5}``. Raises ValueError for other types or arguments."""
+def create_compression(params: dict[str, Any]) -> TwoBitCompression:
+    """Compression from ``{'type': '2bit', 'threshold': 0.5}``; ValueError for other types or arguments."""
     if not isinstance(params, dict):
-        raise TypeError(f"[set_gradient_compression] got {type(params).__name__}, expected a dict such as {{'type': '2bit'}}")
+        raise TypeError(
+            f"[set_gradient_compression] got {type(params).__name__}, expected a dict such as "
+            f"{{'type': '2bit'}}"
+        )
     options = dict(params)
     kind = options.pop("type", None)
     if kind != "2bit":
         raise ValueError(f"[set_gradient_compression] type: got {kind!r}, expected '2bit'")
     threshold = options.pop("threshold", 0.5)
     if options:
-        raise ValueError(f"[set_gradient_compression] unknown arguments: {sorted(options)}, expected 'type', 'threshold'")
+        raise ValueError(
+            f"[set_gradient_compression] unknown arguments: {sorted(options)}, expected 'type', 'threshold'"
+        )
     return TwoBitCompression(float(threshold))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import Callable, Union
 
 from .. import optimizer as opt
 from .._files import atomic_write
@@ -27,8 +27,8 @@ _TYPES = (
 class KVStore:
     """A store of arrays by key inside this process. Make one with ``mx.kv.create``.
 
-    Values pushed from several contexts are summed. Without an updater the sum replaces the stored value; with one
-    (`set_optimizer`) the updater applies the sum to it. Keys are all int or all str.
+    Values pushed from several contexts are summed. Without an updater the sum replaces the stored value; with
+    one (`set_optimizer`) the updater applies the sum to it. Keys are all int or all str.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ class KVStore:
 
     def __init__(self, kind: str = "local"):
         self._type = kind
-        self._stored: Dict[Key, NDArray] = {}
-        self._merged: Dict[Key, NDArray] = {}
-        self._key_type: Optional[type] = None
-        self._updater: Optional[Callable] = None
-        self._compression: Optional[TwoBitCompression] = None
+        self._stored: dict[Key, NDArray] = {}
+        self._merged: dict[Key, NDArray] = {}
+        self._key_type: type | None = None
+        self._updater: Callable | None = None
+        self._compression: TwoBitCompression | None = None
 
     # ---- what it is
 
@@ -62,11 +62,13 @@ class KVStore:
         return 1
 
     def is_capable(self, capability):
-        """Whether the store can do something; known is ``'optimizer'``: updating parameters inside the store."""
+        """Whether the store can do something; ``'optimizer'`` means updating parameters inside it."""
         if not isinstance(capability, str):
             raise TypeError(f"[KVStore.is_capable] got {type(capability).__name__}, expected str")
         if capability.lower() != "optimizer":
-            raise ValueError(f"[KVStore.is_capable] unknown capability: got {capability!r}, expected 'optimizer'")
+            raise ValueError(
+                f"[KVStore.is_capable] unknown capability: got {capability!r}, expected 'optimizer'"
+            )
         return True
 
     # ---- values
@@ -80,7 +82,7 @@ class KVStore:
         value : NDArray, or list of NDArray for a list of keys
         """
         keys, values = self._pairs("init", key, value)
-        for k, v in zip(keys, values):
+        for k in keys:
             if k in self._stored:
                 raise MXNetError(f"[KVStore.init] key {k!r} is initialized already")
         if len(set(keys)) != len(keys):
@@ -145,7 +147,10 @@ class KVStore:
         keys, _ = self._pairs("row_sparse_pull", key, out)
         for k in keys:
             stype = self._value("row_sparse_pull", k).stype
-            raise ValueError(f"[KVStore.row_sparse_pull] key {k!r}: stored value is '{stype}', expected 'row_sparse'; use pull")
+            raise ValueError(
+                f"[KVStore.row_sparse_pull] key {k!r}: stored value is '{stype}', expected 'row_sparse'; "
+                "use pull"
+            )
 
     # ---- optimizer
 
@@ -174,7 +179,8 @@ class KVStore:
         compression = create_compression(compression_params)
         if "device" not in self._type:
             raise ValueError(
-                f"[KVStore.set_gradient_compression] not supported by a store of type '{self._type}': use 'device'"
+                f"[KVStore.set_gradient_compression] not supported by a store of type '{self._type}': use "
+                "'device'"
             )
         self._compression = compression
 
@@ -202,7 +208,7 @@ class KVStore:
 
     # ---- inside
 
-    def _pairs(self, method: str, key, value) -> Tuple[List[Key], List[List[NDArray]]]:
+    def _pairs(self, method: str, key, value) -> tuple[list[Key], list[list[NDArray]]]:
         """Keys as a list and, for each, its values as a list."""
         if isinstance(key, (list, tuple)):
             if not isinstance(value, (list, tuple)) or len(value) != len(key):
@@ -235,7 +241,7 @@ class KVStore:
             raise MXNetError(f"[KVStore.{method}] key {key!r} does not exist: call init() first")
         return value
 
-    def _push(self, method: str, keys: List[Key], values: List[List[NDArray]]) -> None:
+    def _push(self, method: str, keys: list[Key], values: list[list[NDArray]]) -> None:
         stored = [self._value(method, k) for k in keys]
         for k, vs, s in zip(keys, values, stored):
             for v in vs:
@@ -252,7 +258,7 @@ class KVStore:
             else:
                 updater(k, merged, s)
 
-    def _merge(self, key: Key, values: List[NDArray]) -> NDArray:
+    def _merge(self, key: Key, values: list[NDArray]) -> NDArray:
         """The sum over contexts, in a buffer kept for the key where there is anything to sum."""
         if self._compression is not None:
             values = [self._compression(key, i, v) for i, v in enumerate(values)]
@@ -265,15 +271,17 @@ class KVStore:
         else:
             merged.handle.copy_from(first.handle)
         for other in values[1:]:
-            merged += other.as_in_context(merged.context)
+            merged += other.as_in_context(merged.context)  # type: ignore[operator]
         return merged
 
-    def _pull(self, method: str, keys: List[Key], outs: List[List[NDArray]]) -> None:
+    def _pull(self, method: str, keys: list[Key], outs: list[list[NDArray]]) -> None:
         for key, targets in zip(keys, outs):
             value = self._value(method, key)
             for target in targets:
                 if target.shape != value.shape:
-                    raise MXNetError(f"[KVStore.{method}] key {key!r}: got shape {target.shape}, expected {value.shape}")
+                    raise MXNetError(
+                        f"[KVStore.{method}] key {key!r}: got shape {target.shape}, expected {value.shape}"
+                    )
                 target.handle.copy_from(value.handle)
 
 
@@ -283,7 +291,8 @@ def create(name="local"):
     Parameters
     ----------
     name : str
-        ``'local'`` (default) or ``'device'``; MXNet's longer names of the two are accepted. Both sum on the CPU.
+        ``'local'`` (default) or ``'device'``; MXNet's longer names of the two are accepted. Both sum on the
+        CPU.
 
     Raises
     ------
@@ -295,5 +304,9 @@ def create(name="local"):
     kind = name.lower()
     if kind in _TYPES:
         return KVStore(kind)
-    reason = "distributed stores are not part of this build" if "dist" in kind or kind == "nccl" else "unknown type"
+    reason = (
+        "distributed stores are not part of this build"
+        if "dist" in kind or kind == "nccl"
+        else "unknown type"
+    )
     raise ValueError(f"[kvstore.create] {name!r}: {reason}; expected one of: {', '.join(_TYPES)}")

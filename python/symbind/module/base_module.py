@@ -26,7 +26,7 @@ def _as_list(obj):
 
 
 def _check_input_names(symbol, names, typename, throw):
-    """Checks that names given to Module are arguments of the symbol: raises ValueError, or warns if not `throw`."""
+    """Checks that names given to Module are arguments of the symbol; else raises or, not `throw`, warns."""
     arguments = symbol.list_arguments()
     for name in names:
         if name in arguments:
@@ -34,7 +34,8 @@ def _check_input_names(symbol, names, typename, throw):
         params = ("_weight", "_bias", "_gamma", "_beta")
         candidates = [a for a in arguments if not a.endswith(params)]
         message = (
-            f"[Module] You created Module with Module(..., {typename}_names={list(names)}) but input with name '{name}' "
+            f"[Module] You created Module with Module(..., {typename}_names={list(names)}) but input with "
+            f"name '{name}' "
             "is not found in symbol.list_arguments(). Did you mean one of:\n\t" + "\n\t".join(candidates)
         )
         if throw:
@@ -43,13 +44,13 @@ def _check_input_names(symbol, names, typename, throw):
 
 
 def _check_names_match(data_names, data_shapes, name, throw):
-    """Checks that described names are the expected ones, in any order: raises ValueError, or warns if not `throw`."""
+    """Checks that described names are the expected ones, in any order; else raises or warns."""
     actual = [desc[0] for desc in data_shapes]
     if sorted(data_names) == sorted(actual):
         return
     message = (
-        f"[Module.bind] Data provided by {name}_shapes don't match names specified by {name}_names: "
-        f"got {actual}, expected {list(data_names)}"
+        f"[Module.bind] Data provided by {name}_shapes don't match names specified by {name}_names: got "
+        f"{actual}, expected {list(data_names)}"
     )
     if throw:
         raise ValueError(message)
@@ -79,8 +80,8 @@ def _parse_data_desc(data_names, label_names, data_shapes, label_shapes):
 class BaseModule:
     """Base class of modules: a machine that runs forward, backward and updates on a computation.
 
-    A subclass implements the intermediate interface (`bind`, `init_params`, `init_optimizer`, `forward`, `backward`,
-    `update`, `get_outputs`, ...); `fit`, `score` and `predict` here are written in terms of it.
+    A subclass implements the intermediate interface (`bind`, `init_params`, `init_optimizer`, `forward`,
+    `backward`, `update`, `get_outputs`, ...); `fit`, `score` and `predict` here are written in terms of it.
 
     Parameters
     ----------
@@ -90,7 +91,8 @@ class BaseModule:
     Attributes
     ----------
     binded, for_training, inputs_need_grad, params_initialized, optimizer_initialized : bool
-        The state: memory allocated; bound for training; gradients of inputs wanted; parameters set; optimizer set.
+        The state: memory allocated; bound for training; gradients of inputs wanted; parameters set; optimizer
+        set.
     """
 
     def __init__(self, logger=logging):
@@ -114,9 +116,11 @@ class BaseModule:
             raise RuntimeError(f"{where} the optimizer is not initialized: call init_optimizer() first")
 
     def _abstract(self, method):
-        return NotImplementedError(f"[{type(self).__name__}.{method}] a subclass of BaseModule must implement this")
+        return NotImplementedError(
+            f"[{type(self).__name__}.{method}] a subclass of BaseModule must implement this"
+        )
 
-    # ------------------------------------------------------------------------------------------------ high level
+    # --------------------------------------------------------------------------------------------- high level
 
     def forward_backward(self, data_batch):
         """Runs forward in training mode, then backward."""
@@ -190,8 +194,8 @@ class BaseModule:
     def iter_predict(self, eval_data, num_batch=None, reset=True, sparse_row_id_fn=None):
         """Iterates over predictions.
 
-        Yields ``(outputs, batch number, batch)``; padding of the last batch is cut off the outputs, which are only
-        valid until the next step.
+        Yields ``(outputs, batch number, batch)``; padding of the last batch is cut off the outputs, which are
+        only valid until the next step.
 
         Parameters
         ----------
@@ -251,7 +255,9 @@ class BaseModule:
         self._require("predict")
         if isinstance(eval_data, (NDArray, np.ndarray)):
             if isinstance(eval_data, np.ndarray):
-                eval_data = nd.array(eval_data, dtype=eval_data.dtype if eval_data.dtype.name in _DTYPES else None)
+                eval_data = nd.array(
+                    eval_data, dtype=eval_data.dtype if eval_data.dtype.name in _DTYPES else None
+                )
             self.forward(DataBatch([eval_data]), is_train=False)
             merged = [out.copy() for out in self.get_outputs()]
             if not merge_batches:
@@ -259,8 +265,8 @@ class BaseModule:
             return merged if always_output_list or len(merged) != 1 else merged[0]
         if not hasattr(eval_data, "reset") or not hasattr(eval_data, "__iter__"):
             raise ValueError(
-                f"[{type(self).__name__}.predict] eval_data: got {type(eval_data).__name__}, "
-                "expected a DataIter, an NDArray or a NumPy array"
+                f"[{type(self).__name__}.predict] eval_data: got {type(eval_data).__name__}, expected a "
+                "DataIter, an NDArray or a NumPy array"
             )
         outputs = [
             [out.copy() for out in batch_outputs]
@@ -270,8 +276,8 @@ class BaseModule:
             return outputs
         if any(len(batch_outputs) != len(outputs[0]) for batch_outputs in outputs):
             raise ValueError(
-                f"[{type(self).__name__}.predict] batches have different numbers of outputs and cannot be merged: "
-                "pass merge_batches=False"
+                f"[{type(self).__name__}.predict] batches have different numbers of outputs and cannot be "
+                "merged: pass merge_batches=False"
             )
         merged = [nd.concatenate(list(parts)) if len(parts) > 1 else parts[0] for parts in zip(*outputs)]
         return merged if always_output_list or len(merged) != 1 else merged[0]
@@ -330,7 +336,9 @@ class BaseModule:
             See `prepare`.
         """
         if num_epoch is None:
-            raise ValueError(f"[{type(self).__name__}.fit] num_epoch is missing: please specify number of epochs")
+            raise ValueError(
+                f"[{type(self).__name__}.fit] num_epoch is missing: please specify number of epochs"
+            )
         self.bind(
             data_shapes=train_data.provide_data,
             label_shapes=train_data.provide_label,
@@ -368,7 +376,8 @@ class BaseModule:
                 self.forward_backward(data_batch)
                 self.update()
                 self._update_metric_of(eval_metric, data_batch)
-                # The next batch is only fetched when nothing needs this one any more: iterators may reuse arrays.
+                # The next batch is only fetched when nothing needs this one any more: iterators may reuse
+                # arrays.
                 try:
                     next_data_batch = next(data_iter)
                     self.prepare(next_data_batch, sparse_row_id_fn=sparse_row_id_fn)
@@ -418,7 +427,7 @@ class BaseModule:
                     train_data.reset()
         raise ValueError(f"[{type(self).__name__}.fit] train_data has no batch")
 
-    # ------------------------------------------------------------------------------------------------- description
+    # -------------------------------------------------------------------------------------------- description
 
     @property
     def data_names(self):
@@ -450,7 +459,7 @@ class BaseModule:
         """The symbol of this module; not constant for every kind of module."""
         return self._symbol
 
-    # -------------------------------------------------------------------------------------------------- parameters
+    # --------------------------------------------------------------------------------------------- parameters
 
     def get_params(self):
         """Returns (arg_params, aux_params), dicts of str to NDArray, copies of the values in use."""
@@ -518,7 +527,7 @@ class BaseModule:
         """Installs a monitor on all executors."""
         raise self._abstract("install_monitor")
 
-    # ------------------------------------------------------------------------------------------------- computation
+    # -------------------------------------------------------------------------------------------- computation
 
     def prepare(self, data_batch, sparse_row_id_fn=None):
         """Prepares for a data batch, before `forward`: switches buckets, pulls rows of sparse parameters.
@@ -530,7 +539,9 @@ class BaseModule:
             Of the batch; returns a dict of parameter name to the row ids to pull.
         """
         if sparse_row_id_fn is not None:
-            warnings.warn(f"[{type(self).__name__}.prepare] sparse_row_id_fn is not used by this module", stacklevel=2)
+            warnings.warn(
+                f"[{type(self).__name__}.prepare] sparse_row_id_fn is not used by this module", stacklevel=2
+            )
 
     def forward(self, data_batch, is_train=None):
         """Forward computation.
@@ -554,7 +565,7 @@ class BaseModule:
         raise self._abstract("backward")
 
     def get_outputs(self, merge_multi_context=True):
-        """Outputs of the last forward: list of NDArray, or of lists by context if not `merge_multi_context`."""
+        """Outputs of the last forward: list of NDArray; not `merge_multi_context`: of lists by context."""
         raise self._abstract("get_outputs")
 
     def get_input_grads(self, merge_multi_context=True):
@@ -577,7 +588,7 @@ class BaseModule:
         """
         raise self._abstract("update_metric")
 
-    # ------------------------------------------------------------------------------------------------------- setup
+    # -------------------------------------------------------------------------------------------------- setup
 
     def bind(
         self,

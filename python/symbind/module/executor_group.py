@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import OrderedDict
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,90 +13,20 @@ from .. import ndarray as nd
 from ..base import MXNetError
 from ..io import DataDesc
 from ..ndarray import NDArray
+from .slicing import _load, _load_slice, _merge, _prepare_group2ctxs, _sliced_label, _split_input_slice
 
 __all__ = ["DataParallelExecutorGroup"]
 
-# How many sets of executors for other input shapes are kept: enough for training and evaluation batches and their
-# remainders, without holding on to the memory of every shape ever seen.
+# How many sets of executors for other input shapes are kept: enough for training and evaluation batches and
+# their remainders, without holding on to the memory of every shape ever seen.
 _KEPT_SHAPES = 4
-
-
-def _split_input_slice(batch_size: int, work_load_list: Sequence[float]) -> List[slice]:
-    """Consecutive slices of a batch in proportion to the work loads; the last takes what rounding leaves.
-
-    Raises ValueError where a context would get nothing.
-    """
-    total = sum(work_load_list)
-    counts = [round(load * batch_size / total) for load in work_load_list]
-    counts[-1] += batch_size - sum(counts)
-    slices, begin = [], 0
-    for count in counts:
-        end = min(begin + count, batch_size)
-        if begin >= end:
-            raise ValueError(
-                f"[Module.bind] too many slices: a batch of {batch_size} cannot be split between "
-                f"{len(work_load_list)} contexts with work loads {list(work_load_list)}; some would be empty"
-            )
-        slices.append(slice(begin, end))
-        begin = end
-    return slices
-
-
-def _prepare_group2ctxs(group2ctxs, count: int) -> List[Optional[Dict[str, Any]]]:
-    """One dict of group to context for each of `count` contexts, from all the forms that Module accepts."""
-    if group2ctxs is None:
-        return [None] * count
-    if isinstance(group2ctxs, list):
-        if len(group2ctxs) != count or not all(isinstance(g, dict) for g in group2ctxs):
-            raise ValueError(f"[Module] group2ctxs: got a list of {len(group2ctxs)}, expected a dict for each of {count} contexts")
-        return list(group2ctxs)
-    if not isinstance(group2ctxs, dict):
-        raise TypeError(f"[Module] group2ctxs: got {type(group2ctxs).__name__}, expected a dict or a list of dicts")
-    result: List[Optional[Dict[str, Any]]] = [{} for _ in range(count)]
-    for group, ctxs in group2ctxs.items():
-        per_context = list(ctxs) if isinstance(ctxs, (list, tuple)) else [ctxs]
-        if len(per_context) == 1:
-            per_context *= count
-        if len(per_context) != count:
-            raise ValueError(
-                f"[Module] group2ctxs[{group!r}]: got {len(per_context)} contexts, expected one, or one for each of {count}"
-            )
-        for i, ctx in enumerate(per_context):
-            result[i][group] = ctx  # type: ignore[index]
-    return result
-
-
-def _load(target: NDArray, source) -> None:
-    """Copies values of the same shape, converting the dtype."""
-    if isinstance(source, NDArray):
-        target.handle.copy_from(source.handle)
-    else:
-        target.handle.copy_from_numpy(np.asarray(source))
-
-
-def _load_slice(target: NDArray, source, part: slice, axis: int) -> None:
-    """Copies the part of `source` that belongs to one context; all of it where it has no batch axis."""
-    if axis < 0:
-        _load(target, source)
-    elif axis == 0 and isinstance(source, NDArray):
-        target.handle.copy_from(source.handle.slice(part.start, part.stop))
-    else:
-        values = source.handle.view_numpy() if isinstance(source, NDArray) else np.asarray(source)
-        target.handle.copy_from_numpy(values[(slice(None),) * axis + (part,)])
-
-
-def _merge(parts: Sequence[NDArray], axis: int) -> NDArray:
-    """One array from those of all contexts. Without a batch axis all are the same, and the first is taken."""
-    if len(parts) == 1 or axis < 0:
-        return parts[0]
-    return nd.concatenate(list(parts), axis=axis)
 
 
 class _Target(NamedTuple):
     """Where one input of a batch goes, with everything that checking and copying it needs."""
 
-    shape: Tuple[int, ...]
-    arrays: List[NDArray]
+    shape: tuple[int, ...]
+    arrays: list[NDArray]
     axis: int
     copy: Any  # copy_from of the only context's array
 
@@ -104,16 +34,16 @@ class _Target(NamedTuple):
 class _Bound:
     """The executors for one set of input shapes."""
 
-    __slots__ = ("batch_size", "data", "data_shapes", "execs", "labels", "label_shapes", "outputs", "slices")
+    __slots__ = ("batch_size", "data", "data_shapes", "execs", "label_shapes", "labels", "outputs", "slices")
 
-    execs: List[Any]
-    slices: List[slice]
+    execs: list[Any]
+    slices: list[slice]
     batch_size: int
-    data_shapes: List[DataDesc]
-    label_shapes: Optional[List[DataDesc]]
-    data: List[_Target]
-    labels: List[_Target]
-    outputs: List[List[NDArray]]
+    data_shapes: list[DataDesc]
+    label_shapes: list[DataDesc] | None
+    data: list[_Target]
+    labels: list[_Target]
+    outputs: list[list[NDArray]]
 
 
 class DataParallelExecutorGroup:
@@ -186,8 +116,8 @@ class DataParallelExecutorGroup:
             self.label_names = described + [n for n in self.label_names if n not in described]
         self.grad_req = self._resolve_grad_req(grad_req)
         self._kept: OrderedDict[Any, _Bound] = OrderedDict()
-        self._monitors: List[Any] = []
-        self._bound: Optional[_Bound] = None
+        self._monitors: list[Any] = []
+        self._bound: _Bound | None = None
         self.bind_exec(data_shapes, label_shapes, shared_group)
 
     def _output_axis(self, name: str) -> int:
@@ -195,7 +125,7 @@ class DataParallelExecutorGroup:
         layout = self.symbol[name].attr("__layout__")
         return DataDesc.get_batch_axis(layout)
 
-    def _resolve_grad_req(self, grad_req) -> Dict[str, str]:
+    def _resolve_grad_req(self, grad_req) -> dict[str, str]:
         """Gradient requirement of every argument."""
         requirements = dict.fromkeys(self.arg_names, "null")
         if not self.for_training:
@@ -206,12 +136,13 @@ class DataParallelExecutorGroup:
             default = "write"
         else:
             raise ValueError(
-                f"[Module.bind] grad_req: got {type(grad_req).__name__}, expected one of str, list, tuple, or dict"
+                f"[Module.bind] grad_req: got {type(grad_req).__name__}, expected one of str, list, tuple, "
+                "or dict"
             )
         for name in self.arg_names:
-            if name in self.param_names and name not in self.fixed_param_names:
-                requirements[name] = default
-            elif name in self.data_names and self.inputs_need_grad:
+            if (name in self.param_names and name not in self.fixed_param_names) or (
+                name in self.data_names and self.inputs_need_grad
+            ):
                 requirements[name] = default
         if isinstance(grad_req, (list, tuple)):
             if len(grad_req) != len(self.arg_names):
@@ -223,16 +154,19 @@ class DataParallelExecutorGroup:
         elif isinstance(grad_req, dict):
             unknown = [name for name in grad_req if name not in requirements]
             if unknown:
-                warnings.warn(f"[Module.bind] grad_req: the symbol has no argument {unknown}: ignored", stacklevel=5)
+                warnings.warn(
+                    f"[Module.bind] grad_req: the symbol has no argument {unknown}: ignored", stacklevel=5
+                )
             requirements.update({name: value for name, value in grad_req.items() if name in requirements})
         for name, requirement in requirements.items():
             if requirement not in ("write", "add", "null"):
                 raise ValueError(
-                    f"[Module.bind] grad_req of {name!r}: got {requirement!r}, expected 'write', 'add' or 'null'"
+                    f"[Module.bind] grad_req of {name!r}: got {requirement!r}, expected 'write', 'add' or "
+                    "'null'"
                 )
         return requirements
 
-    # ----------------------------------------------------------------------------------------------------- binding
+    # ------------------------------------------------------------------------------------------------ binding
 
     def decide_slices(self, data_shapes):
         """Batch axis of each description; sets `batch_size` and `slices` for the contexts."""
@@ -243,27 +177,27 @@ class DataParallelExecutorGroup:
         return layouts
 
     @staticmethod
-    def _batch_size(descs, batch_size) -> Tuple[List[int], Optional[int]]:
+    def _batch_size(descs, batch_size) -> tuple[list[int], int | None]:
         axes = [DataDesc.get_batch_axis(d.layout) if len(d.shape) else -1 for d in descs]
         for desc, axis in zip(descs, axes):
             if axis < 0:
                 continue
             if axis >= len(desc.shape):
                 raise ValueError(
-                    f"[Module.bind] {desc.name!r} has shape {tuple(desc.shape)}, which lacks the batch axis {axis} of "
-                    f"its layout {desc.layout!r}"
+                    f"[Module.bind] {desc.name!r} has shape {tuple(desc.shape)}, which lacks the batch axis "
+                    f"{axis} of its layout {desc.layout!r}"
                 )
             if batch_size is not None and desc.shape[axis] != batch_size:
                 raise ValueError(
-                    f"[Module.bind] all data must have the same batch size: got {desc.shape[axis]} for {desc.name!r} "
-                    f"of shape {tuple(desc.shape)}, expected {batch_size}"
+                    f"[Module.bind] all data must have the same batch size: got {desc.shape[axis]} for "
+                    f"{desc.name!r} of shape {tuple(desc.shape)}, expected {batch_size}"
                 )
             batch_size = desc.shape[axis]
         return axes, batch_size
 
     def bind_exec(self, data_shapes, label_shapes, shared_group=None, reshape=False):
         """Makes executors for the shapes, or takes kept ones. On failure the group stays as it was."""
-        key = tuple((d.name, tuple(d.shape), np.dtype(d.dtype).str, d.layout) for d in data_shapes + (label_shapes or []))
+        key = self._key(data_shapes, label_shapes)
         bound = None if self._monitors else self._kept.get(key)
         if bound is None:
             bound = self._bind(data_shapes, label_shapes, shared_group)
@@ -275,26 +209,35 @@ class DataParallelExecutorGroup:
         self._kept.move_to_end(key)
         while len(self._kept) > _KEPT_SHAPES:
             self._kept.popitem(last=False)
+        self._current_key = key
         self._use(bound)
+
+    @staticmethod
+    def _key(data_shapes, label_shapes):
+        """What tells sets of executors apart."""
+        return tuple(
+            (d.name, tuple(d.shape), np.dtype(d.dtype).str, d.layout)
+            for d in data_shapes + (label_shapes or [])
+        )
 
     def reshape(self, data_shapes, label_shapes):
         """Changes the input shapes. Parameters, gradients and auxiliary states stay the same arrays."""
-        bound = self._bound
-        if bound is not None and (data_shapes, label_shapes) == (bound.data_shapes, bound.label_shapes):
-            return
-        self.bind_exec(data_shapes, label_shapes, reshape=True)
+        if self._bound is None or self._key(data_shapes, label_shapes) != self._current_key:
+            self.bind_exec(data_shapes, label_shapes, reshape=True)
 
     def _bind(self, data_shapes, label_shapes, shared_group) -> _Bound:
         bound = _Bound()
         bound.data_shapes, bound.label_shapes = data_shapes, label_shapes
         data_axes, batch_size = self._batch_size(data_shapes, None)
         label_axes, batch_size = self._batch_size(label_shapes or [], batch_size)
-        if batch_size is None and len(self.contexts) > 1:
-            raise ValueError("[Module.bind] no input has a batch axis, so nothing can be split between contexts")
         if len(self.contexts) == 1:
             bound.slices = [slice(0, batch_size or 0)]
-        else:
+        elif batch_size is not None:
             bound.slices = _split_input_slice(batch_size, self.workload)
+        else:
+            raise ValueError(
+                "[Module.bind] no input has a batch axis, so nothing can be split between contexts"
+            )
         bound.batch_size = batch_size or 0
         described = list(zip(data_shapes + (label_shapes or []), data_axes + label_axes))
         previous = self._bound
@@ -303,29 +246,31 @@ class DataParallelExecutorGroup:
             shared = shared_group.execs[i] if shared_group is not None else None
             base = previous.execs[i] if previous is not None else shared
             bound.execs.append(self._bind_ith_exec(i, described, bound.slices[i], base))
-        bound.data = [self._target(d, axis, bound) for d, axis in zip(data_shapes, data_axes)]
+        arg_dicts = [e.arg_dict for e in bound.execs]
+        bound.data = [self._target(d, axis, arg_dicts) for d, axis in zip(data_shapes, data_axes)]
         if label_shapes:
-            bound.labels = [self._target(d, axis, bound) for d, axis in zip(label_shapes, label_axes)]
+            bound.labels = [self._target(d, axis, arg_dicts) for d, axis in zip(label_shapes, label_axes)]
         else:
-            bound.labels = self._inferred_labels(bound)
+            bound.labels = self._inferred_labels(bound, arg_dicts)
         bound.outputs = [list(e.outputs) for e in bound.execs]
         return bound
 
-    def _target(self, desc, axis, bound) -> _Target:
-        arrays = [e.arg_dict[desc.name] for e in bound.execs]
+    @staticmethod
+    def _target(desc, axis, arg_dicts) -> _Target:
+        arrays = [args[desc.name] for args in arg_dicts]
         return _Target(tuple(desc.shape), arrays, axis, arrays[0].handle.copy_from)
 
-    def _inferred_labels(self, bound) -> List[_Target]:
-        """Labels that were not described: they are loaded from batches that have them in the inferred shape."""
-        if len(bound.execs) > 1:
-            return []
-        execs = bound.execs[0]
+    def _inferred_labels(self, bound, arg_dicts) -> list[_Target]:
+        """Labels that were not described; batches that have them in the inferred shape are loaded."""
         targets = []
         for name in self.label_names:
-            array = execs.arg_dict.get(name)
-            if array is None:
-                return []
-            targets.append(_Target(tuple(array.shape), [array], 0, array.handle.copy_from))
+            arrays = [args[name] for args in arg_dicts]
+            shape = arrays[0].shape
+            if len(arrays) > 1:
+                shape = (sum(a.shape[0] for a in arrays), *shape[1:])
+                if shape[0] != bound.batch_size:
+                    return []
+            targets.append(_Target(shape, arrays, 0, arrays[0].handle.copy_from))
         return targets
 
     def _bind_ith_exec(self, i: int, described, part: slice, base):
@@ -336,15 +281,20 @@ class DataParallelExecutorGroup:
             if len(self.contexts) > 1 and axis >= 0:
                 shape = (*shape[:axis], part.stop - part.start, *shape[axis + 1 :])
             if desc.name not in self.arg_names:
-                raise ValueError(f"[Module.bind] {desc.name!r} is not an argument of the symbol: {self.arg_names}")
+                raise ValueError(
+                    f"[Module.bind] {desc.name!r} is not an argument of the symbol: {self.arg_names}"
+                )
             shapes[desc.name] = shape
             dtypes[desc.name] = desc.dtype
         arg_shapes, arg_types, aux_shapes, aux_types = self._infer(shapes, dtypes)
         ctx = self.contexts[i]
         args, grads = {}, {}
+        base_args, base_grads, base_aux = (
+            (base.arg_dict, base.grad_dict, base.aux_dict) if base is not None else ({}, {}, {})
+        )
         reusable = {*self.param_names, *self.state_names}
         for name, shape, dtype in zip(self.arg_names, arg_shapes, arg_types):
-            old = base.arg_dict.get(name) if base is not None else None
+            old = base_args.get(name)
             if name in self.state_names and old is not None and tuple(old.shape) != shape:
                 old = None  # states follow the batch size
             if old is not None and name in reusable:
@@ -353,14 +303,14 @@ class DataParallelExecutorGroup:
             else:
                 args[name] = nd.zeros(shape, ctx, dtype=dtype)
             if self.grad_req[name] != "null":
-                old_grad = base.grad_dict.get(name) if base is not None and name in self.param_names else None
+                old_grad = base_grads.get(name) if name in self.param_names else None
                 if old_grad is not None and tuple(old_grad.shape) == shape and old_grad.dtype == dtype:
                     grads[name] = old_grad
                 else:
                     grads[name] = nd.zeros(shape, ctx, dtype=dtype)
         aux = {}
         for name, shape, dtype in zip(self.aux_names, aux_shapes, aux_types):
-            old = base.aux_dict.get(name) if base is not None else None
+            old = base_aux.get(name)
             if old is not None:
                 self._check_shared("auxiliary state", name, old, shape, dtype)
             aux[name] = old if old is not None else nd.zeros(shape, ctx, dtype=dtype)
@@ -375,7 +325,7 @@ class DataParallelExecutorGroup:
         )
 
     def _infer(self, shapes, dtypes):
-        """Shapes and dtypes of all arguments and auxiliary states. Raises MXNetError naming what stays unknown."""
+        """Shapes and dtypes of all arguments and auxiliary states; MXNetError names what stays unknown."""
         arg_shapes, _, aux_shapes = self.symbol.infer_shape(**shapes)
         if arg_shapes is None:
             partial, _, _ = self.symbol.infer_shape_partial(**shapes)
@@ -385,8 +335,8 @@ class DataParallelExecutorGroup:
                 if name not in shapes and (not shape or any(d <= 0 for d in shape))
             ]
             raise MXNetError(
-                f"[Module.bind] shapes of {unknown} cannot be inferred from {shapes}: describe them in data_shapes or "
-                "label_shapes, or give the variables a shape"
+                f"[Module.bind] shapes of {unknown} cannot be inferred from {shapes}: describe them in "
+                "data_shapes or label_shapes, or give the variables a shape"
             )
         arg_types, _, aux_types = self.symbol.infer_type(**dtypes)
         if arg_types is None:
@@ -400,8 +350,9 @@ class DataParallelExecutorGroup:
     def _check_shared(what, name, array, shape, dtype):
         if tuple(array.shape) != shape:
             raise MXNetError(
-                f"[Module.bind] {what} {name!r} has shape {tuple(array.shape)}, but with these input shapes it would "
-                f"need {shape}: rebinding cannot change parameters; check the input shapes, or use a new Module"
+                f"[Module.bind] {what} {name!r} has shape {tuple(array.shape)}, but with these input shapes "
+                f"it would need {shape}: rebinding cannot change parameters; check the input shapes, or use "
+                "a new Module"
             )
         if np.dtype(array.dtype) != np.dtype(dtype):
             raise MXNetError(
@@ -422,19 +373,23 @@ class DataParallelExecutorGroup:
         self._outputs = bound.outputs
         self._only = execs[0] if len(execs) == 1 else None
         self.data_arrays = [list(zip(bound.slices, t.arrays)) for t in bound.data]
-        self.label_arrays = [list(zip(bound.slices, t.arrays)) for t in bound.labels] if bound.label_shapes else None
-        self.state_arrays = [[e.arg_dict[name] for e in execs] for name in self.state_names]
+        self.label_arrays = (
+            [list(zip(bound.slices, t.arrays)) for t in bound.labels] if bound.label_shapes else None
+        )
+        arg_dicts = [e.arg_dict for e in execs]
+        grad_dicts = [e.grad_dict for e in execs]
+        self.state_arrays = [[args[name] for args in arg_dicts] for name in self.state_names]
+        self.input_grad_arrays = None
         if self.for_training and self.inputs_need_grad:
-            self.input_grad_arrays = [[e.grad_dict.get(d.name) for e in execs] for d in bound.data_shapes]
-        else:
-            self.input_grad_arrays = None
+            self.input_grad_arrays = [[grads.get(d.name) for grads in grad_dicts] for d in bound.data_shapes]
         if previous is None:
-            names = self.param_names_in_order
-            self.param_arrays = [[e.arg_dict[name] for e in execs] for name in names]
-            self.grad_arrays = [[e.grad_dict.get(name) for e in execs] for name in names]
+            self.param_arrays = [[args[name] for args in arg_dicts] for name in self.param_names_in_order]
+            self.grad_arrays = [
+                [grads.get(name) for grads in grad_dicts] for name in self.param_names_in_order
+            ]
             self.aux_arrays = [[e.aux_dict[name] for e in execs] for name in self.aux_names]
 
-    # ------------------------------------------------------------------------------------------------- parameters
+    # --------------------------------------------------------------------------------------------- parameters
 
     def param_array(self, name):
         """The arrays of a parameter by context. Raises ValueError for an unknown name."""
@@ -442,12 +397,10 @@ class DataParallelExecutorGroup:
             raise ValueError(f"[Module] no parameter {name!r}: expected one of {self.param_names_in_order}")
         return self.param_arrays[self.param_names_in_order.index(name)]
 
-    def execs_arg_shape(self, name):
-        """Shape of an argument over the whole batch, as bound."""
-        for target in self._data + self._labels:
-            if any(target.arrays[0] is e for e in [self.execs[0].arg_dict.get(name)]):
-                return target.shape
-        return tuple(self.execs[0].arg_dict[name].shape)
+    def described_labels(self, descs):
+        """Descriptions of labels with the shapes that are bound now."""
+        shapes = {name: target.shape for name, target in zip(self.label_names, self._labels)}
+        return [DataDesc(d.name, shapes.get(d.name, d.shape), d.dtype, d.layout) for d in descs]
 
     def set_params(self, arg_params, aux_params, allow_extra=False):
         """Copies parameters to all contexts. Names that the symbol does not have raise ValueError.
@@ -455,7 +408,10 @@ class DataParallelExecutorGroup:
         With `allow_extra` they are left out. Nothing is copied where any name or shape is wrong.
         """
         pairs = []
-        for what, params, attribute in (("arguments", arg_params, "arg_dict"), ("auxiliary states", aux_params, "aux_dict")):
+        for what, params, attribute in (
+            ("arguments", arg_params, "arg_dict"),
+            ("auxiliary states", aux_params, "aux_dict"),
+        ):
             for name, value in (params or {}).items():
                 for executor in self.execs:
                     target = getattr(executor, attribute).get(name)
@@ -489,21 +445,29 @@ class DataParallelExecutorGroup:
                     total /= len(on_devices)
                     _load(target, total)
 
-    # ------------------------------------------------------------------------------------------------ computation
+    # -------------------------------------------------------------------------------------------- computation
 
     def load_batch(self, data_batch) -> bool:
         """Copies a batch into the bound inputs; False, with nothing copied, if it has other shapes."""
         data, targets = data_batch.data, self._data
         if len(data) != len(targets):
             raise ValueError(
-                f"[Module.forward] the batch has {len(data)} data arrays, expected {len(targets)}: {self.data_names}"
+                f"[Module.forward] the batch has {len(data)} data arrays, expected {len(targets)}: "
+                f"{self.data_names}"
             )
         for source, target in zip(data, targets):
             if source.shape != target.shape:
                 return False
-        label = getattr(data_batch, "label", None)
-        labels = self._labels if label and len(label) >= len(self._labels) else ()
-        for source, target in zip(label or (), labels):
+        label = getattr(data_batch, "label", None) or ()
+        labels = self._labels if label else ()
+        if len(label) < len(labels):
+            if self.label_shapes:
+                raise ValueError(
+                    f"[Module.forward] the batch has {len(label)} labels, expected {len(labels)}: "
+                    f"{[d.name for d in self.label_shapes]}"
+                )
+            labels = ()
+        for source, target in zip(label, labels):
             if source.shape != target.shape:
                 if self.label_shapes:
                     return False
@@ -515,14 +479,14 @@ class DataParallelExecutorGroup:
                     target.copy(source.handle)
                 else:
                     _load(target.arrays[0], source)
-            for source, target in zip(label or (), labels):
+            for source, target in zip(label, labels):
                 if isinstance(source, NDArray):
                     target.copy(source.handle)
                 else:
                     _load(target.arrays[0], source)
             return True
         self._load_sliced(data, targets)
-        self._load_sliced(label or (), labels)
+        self._load_sliced(label, labels)
         return True
 
     def _load_sliced(self, sources, targets) -> None:
@@ -530,18 +494,44 @@ class DataParallelExecutorGroup:
             for part, array in zip(self.slices, target.arrays):
                 _load_slice(array, source, part, target.axis)
 
+    def joined_shapes(self, batches):
+        """Shapes of data and of labels over a list of batches, one for each context, taken together."""
+
+        def joined(targets, lists):
+            shapes = []
+            for i, target in enumerate(targets):
+                parts = [tuple(arrays[i].shape) for arrays in lists]
+                shape, axis = parts[0], target.axis
+                if axis >= 0:
+                    shape = (*shape[:axis], sum(p[axis] for p in parts), *shape[axis + 1 :])
+                shapes.append(shape)
+            return shapes
+
+        labels = [getattr(b, "label", None) or () for b in batches]
+        targets = self._labels if all(len(part) >= len(self._labels) for part in labels) else []
+        return joined(self._data, [b.data for b in batches]), joined(targets, labels)
+
     def load_presliced(self, batches) -> None:
-        """Copies one batch for each context."""
+        """Copies one batch for each context, of the shapes that are bound there."""
+        pairs = []
         for i, batch in enumerate(batches):
             labels = getattr(batch, "label", None) or ()
             for targets, sources in ((self._data, batch.data), (self._labels, labels)):
                 for target, source in zip(targets, sources):
-                    _load(target.arrays[i], source)
+                    array = target.arrays[i]
+                    if tuple(source.shape) != array.shape:
+                        raise ValueError(
+                            f"[Module.forward] batch {i}: got shape {tuple(source.shape)}, expected "
+                            f"{array.shape}: each context takes its share of the whole batch"
+                        )
+                    pairs.append((array, source))
+        for array, source in pairs:
+            _load(array, source)
 
     def run_forward(self, is_train: bool) -> None:
         """Runs forward on what is loaded."""
         if self._only is not None:
-            self._only.forward(is_train)
+            self._only.handle.forward(is_train)
             return
         for executor in self.execs:
             executor.forward(is_train)
@@ -559,8 +549,8 @@ class DataParallelExecutorGroup:
             self.load_presliced(data_batch)
         elif not self.load_batch(data_batch):
             raise ValueError(
-                f"[DataParallelExecutorGroup.forward] the batch does not have the bound shapes {self.data_shapes}: "
-                "call reshape() first"
+                "[DataParallelExecutorGroup.forward] the batch does not have the bound shapes "
+                f"{self.data_shapes}: call reshape() first"
             )
         self.run_forward(self.for_training if is_train is None else is_train)
 
@@ -575,14 +565,21 @@ class DataParallelExecutorGroup:
         if not self.for_training:
             raise RuntimeError("[Module.backward] re-bind with for_training=True to run backward")
         if out_grads is None:
-            out_grads = ()
-        elif isinstance(out_grads, NDArray):
+            for executor in self.execs:
+                executor.handle.backward([])
+            return
+        if isinstance(out_grads, NDArray):
             out_grads = (out_grads,)
         if self._only is not None:
             self._only.backward(list(out_grads))
             return
         for i, (executor, part) in enumerate(zip(self.execs, self.slices)):
-            executor.backward([self._sliced_grad(g, self.output_layouts[o], part, self._outputs[i][o]) for o, g in enumerate(out_grads)])
+            executor.backward(
+                [
+                    self._sliced_grad(g, self.output_layouts[o], part, self._outputs[i][o])
+                    for o, g in enumerate(out_grads)
+                ]
+            )
 
     @staticmethod
     def _sliced_grad(grad, axis, part, output):
@@ -592,10 +589,10 @@ class DataParallelExecutorGroup:
         _load_slice(local, grad, part, axis)
         return local
 
-    # ---------------------------------------------------------------------------------------------------- results
+    # ------------------------------------------------------------------------------------------------ results
 
     def get_outputs(self, merge_multi_context=True, begin=0, end=None):
-        """Outputs `begin` to `end` of the last forward: list of NDArray, or of lists by context if not merged."""
+        """Outputs `begin` to `end` of the last forward, merged or as a list by context for each."""
         if self._only is not None:
             outputs = self._outputs[0][begin:end]
             return outputs if merge_multi_context else [[out] for out in outputs]
@@ -617,7 +614,9 @@ class DataParallelExecutorGroup:
     def get_input_grads(self, merge_multi_context=True):
         """Gradients of the data inputs from the last backward, in the form of `get_outputs`."""
         if self.input_grad_arrays is None:
-            raise RuntimeError("[Module.get_input_grads] bind with inputs_need_grad=True to compute gradients of inputs")
+            raise RuntimeError(
+                "[Module.get_input_grads] bind with inputs_need_grad=True to compute gradients of inputs"
+            )
         if merge_multi_context:
             return [_merge(parts, axis) for parts, axis in zip(self.input_grad_arrays, self.data_layouts)]
         return [list(parts) for parts in self.input_grad_arrays]
@@ -640,11 +639,16 @@ class DataParallelExecutorGroup:
         if states is None:
             raise ValueError("[Module.set_states] at least one of states and value must be specified")
         if len(states) != len(self.state_arrays):
-            raise ValueError(f"[Module.set_states] got {len(states)} states, expected {len(self.state_arrays)}: {self.state_names}")
+            raise ValueError(
+                f"[Module.set_states] got {len(states)} states, expected {len(self.state_arrays)}: "
+                f"{self.state_names}"
+            )
         for arrays, source in zip(self.state_arrays, states):
             if isinstance(source, (list, tuple)):
                 if len(source) != len(arrays):
-                    raise ValueError(f"[Module.set_states] got arrays for {len(source)} contexts, expected {len(arrays)}")
+                    raise ValueError(
+                        f"[Module.set_states] got arrays for {len(source)} contexts, expected {len(arrays)}"
+                    )
                 for array, values in zip(arrays, source):
                     _load(array, values)
                 continue
@@ -663,10 +667,14 @@ class DataParallelExecutorGroup:
             elif self._only is not None:
                 mine = labels or ()
             else:
-                mine = [_sliced_label(label, axis, part) for label, axis in zip(labels or (), self._label_axes())]
-            eval_metric.update_dict(OrderedDict(zip(names, mine)), OrderedDict(zip(self.output_names, outputs)))
+                mine = [
+                    _sliced_label(label, axis, part) for label, axis in zip(labels or (), self._label_axes())
+                ]
+            eval_metric.update_dict(
+                OrderedDict(zip(names, mine)), OrderedDict(zip(self.output_names, outputs))
+            )
 
-    def _label_axes(self) -> List[int]:
+    def _label_axes(self) -> list[int]:
         return self.label_layouts or [0] * len(self.label_names)
 
     def install_monitor(self, mon):
@@ -684,11 +692,3 @@ class DataParallelExecutorGroup:
             monitor.exes = [e for e in installed if not any(e is o for o in old)]
         for executor in bound.execs:
             monitor.install(executor)
-
-
-def _sliced_label(label, axis: int, part: slice):
-    if axis < 0:
-        return label
-    if axis == 0:
-        return label[part.start : part.stop]
-    return nd.array(label.asnumpy()[(slice(None),) * axis + (part,)], ctx=label.context, dtype=label.dtype)

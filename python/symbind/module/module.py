@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import logging
 import warnings
+from typing import Any
 
 from .. import context as _context
-from .. import ndarray as nd
 from .. import optimizer as opt
 from .._files import atomic_write
-from ..initializer import InitDesc, Uniform
+from ..base import MXNetError
+from ..initializer import Uniform
 from ..io import DataDesc
 from ..model import (
     _create_kvstore,
     _initialize_kvstore,
-    _update_params,
     _update_params_on_kvstore,
     _with_grad,
     load_checkpoint,
     save_checkpoint,
 )
-from ..ndarray import NDArray
 from .base_module import BaseModule, _check_input_names, _parse_data_desc
-from .executor_group import DataParallelExecutorGroup, _load
+from .executor_group import DataParallelExecutorGroup
+from .parameters import assign_params, check_given, host_copies, run_initializer, warn_ignored
 
 __all__ = ["Module"]
 
@@ -99,21 +99,21 @@ class Module(BaseModule):
         self._aux_names = symbol.list_auxiliary_states()
         self._output_names = symbol.list_outputs()
 
-        self._arg_params = None
-        self._aux_params = None
+        self._arg_params: Any = None
+        self._aux_params: Any = None
         self._params_dirty = False
 
-        self._optimizer = None
-        self._kvstore = None
-        self._update_on_kvstore = None
-        self._updater = None
+        self._optimizer: Any = None
+        self._kvstore: Any = None
+        self._update_on_kvstore: Any = None
+        self._updater: Any = None
         self._preload_opt_states = None
-        self._grad_req = None
-        self._plans = None
+        self._grad_req: Any = None
+        self._plans: Any = None
 
-        self._exec_group = None
-        self._data_shapes = None
-        self._label_shapes = None
+        self._exec_group: Any = None
+        self._data_shapes: Any = None
+        self._label_shapes: Any = None
 
     @staticmethod
     def load(prefix, epoch, load_optimizer_states=False, **kwargs):
@@ -135,7 +135,7 @@ class Module(BaseModule):
         module._aux_params = aux_params
         module.params_initialized = True
         if load_optimizer_states:
-            module._preload_opt_states = "%s-%04d.states" % (prefix, epoch)
+            module._preload_opt_states = f"{prefix}-{epoch:04d}.states"
         return module
 
     def save_checkpoint(self, prefix, epoch, save_optimizer_states=False, remove_amp_cast=True):
@@ -156,11 +156,11 @@ class Module(BaseModule):
         arg_params, aux_params = self.get_params()
         save_checkpoint(prefix, epoch, self._symbol, arg_params, aux_params, remove_amp_cast=remove_amp_cast)
         if save_optimizer_states:
-            state_name = "%s-%04d.states" % (prefix, epoch)
+            state_name = f"{prefix}-{epoch:04d}.states"
             self.save_optimizer_states(state_name)
             logging.info('Saved optimizer state to "%s"', state_name)
 
-    # ------------------------------------------------------------------------------------------------- description
+    # -------------------------------------------------------------------------------------------- description
 
     @property
     def data_names(self):
@@ -195,7 +195,7 @@ class Module(BaseModule):
         self._require("output_shapes", params=False)
         return self._exec_group.get_output_shapes()
 
-    # -------------------------------------------------------------------------------------------------- parameters
+    # --------------------------------------------------------------------------------------------- parameters
 
     def get_params(self):
         """Returns (arg_params, aux_params), dicts of str to NDArray with the current values."""
@@ -243,89 +243,31 @@ class Module(BaseModule):
         """
         if self.params_initialized and not force_init:
             warnings.warn(
-                "[Module.init_params] Parameters already initialized and force_init=False. init_params call ignored.",
+                "[Module.init_params] Parameters already initialized and force_init=False. init_params "
+                "call ignored.",
                 stacklevel=2,
             )
             return
         self._require("init_params", params=False)
-        self._warn_ignored(arg_params, aux_params, allow_extra)
+        if not allow_extra:
+            warn_ignored({**(arg_params or {}), **(aux_params or {})}, {*self._param_names, *self._aux_names})
         group = self._exec_group
-        arg_values = self._initial_values(group.param_names_in_order, group.param_arrays, arg_params, initializer, allow_missing)
-        aux_values = self._initial_values(self._aux_names, group.aux_arrays, aux_params, initializer, allow_missing)
+        attributes = self.symbol.attr_dict()
+        arg_arrays = {name: arrays[0] for name, arrays in zip(group.param_names_in_order, group.param_arrays)}
+        aux_arrays = {name: arrays[0] for name, arrays in zip(self._aux_names, group.aux_arrays)}
+        # What is given is checked in full before an initializer draws anything.
+        given = [
+            check_given(arrays, params, initializer, allow_missing)
+            for arrays, params in ((arg_arrays, arg_params), (aux_arrays, aux_params))
+        ]
+        args = run_initializer(arg_arrays, given[0], initializer, attributes)
+        aux = run_initializer(aux_arrays, given[1], initializer, attributes)
         # Nothing can fail from here on.
-        self._arg_params = self._assign(self._arg_params, arg_values)
-        self._aux_params = self._assign(self._aux_params, aux_values)
+        self._arg_params = assign_params(self._arg_params, arg_arrays, args)
+        self._aux_params = assign_params(self._aux_params, aux_arrays, aux)
         group.set_params(self._arg_params, self._aux_params)
         self.params_initialized = True
         self._params_dirty = False
-
-    def _initial_values(self, names, arrays, given, initializer, allow_missing):
-        """(name, value) of each parameter, by name: what is given, else what the initializer makes.
-
-        A value of None keeps the parameter as it is.
-        """
-        attributes = self._symbol.attr_dict()
-        values = {}
-        for name, on_devices in zip(names, arrays):
-            device_array = on_devices[0]
-            value = None if given is None else given.get(name)
-            if value is not None:
-                if tuple(value.shape) != device_array.shape:
-                    raise ValueError(
-                        f"[Module.init_params] parameter {name!r}: got shape {tuple(value.shape)}, "
-                        f"expected {device_array.shape}"
-                    )
-            elif given is not None and not allow_missing:
-                raise RuntimeError(
-                    f"[Module.init_params] parameter {name!r} is not presented: the given parameters have "
-                    f"{', '.join(sorted(given)) or 'no names'}. Pass it, or allow_missing=True"
-                )
-            values[name] = value
-        # Only now the initializer: what was given is known to be right. In order of names, as random numbers are drawn.
-        for name in sorted(values):
-            if values[name] is not None:
-                continue
-            if initializer is None:
-                if given is None:
-                    raise TypeError(
-                        f"[Module.init_params] parameter {name!r} has no value: got no parameters and no initializer"
-                    )
-                continue
-            device_array = arrays[list(names).index(name)][0]
-            made = nd.zeros(device_array.shape, _context.cpu(), dtype=device_array.dtype)
-            initializer(InitDesc(name, attributes.get(name)), made)
-            values[name] = made
-        return values, {name: on_devices[0] for name, on_devices in zip(names, arrays)}
-
-    @staticmethod
-    def _assign(params, initial):
-        """The dict of parameters with new values; arrays that a user may hold stay the same objects."""
-        values, device_arrays = initial
-        if params is None:
-            params = {}
-        for name in [n for n in params if n not in values]:
-            del params[name]
-        for name, value in values.items():
-            if name not in params or params[name].shape != device_arrays[name].shape:
-                array = device_arrays[name]
-                params[name] = nd.zeros(array.shape, _context.cpu(), dtype=array.dtype)
-                if value is None:
-                    _load(params[name], array)
-            if value is not None and value is not params[name]:
-                _load(params[name], value)
-        return params
-
-    def _warn_ignored(self, arg_params, aux_params, allow_extra):
-        if allow_extra:
-            return
-        ignored = [n for n in arg_params or {} if n not in self._param_names]
-        ignored += [n for n in aux_params or {} if n not in self._aux_names]
-        if ignored:
-            warnings.warn(
-                f"[Module.init_params] the symbol has no parameter {', '.join(map(repr, ignored))}: ignored. "
-                "Pass allow_extra=True if this is expected",
-                stacklevel=3,
-            )
 
     def set_params(self, arg_params, aux_params, allow_missing=False, force_init=True, allow_extra=False):
         """Sets parameters and auxiliary states.
@@ -352,29 +294,22 @@ class Module(BaseModule):
             return
         if self.params_initialized and not force_init:
             warnings.warn(
-                "[Module.set_params] Parameters already initialized and force_init=False. set_params call ignored.",
+                "[Module.set_params] Parameters already initialized and force_init=False. set_params call "
+                "ignored.",
                 stacklevel=2,
             )
             return
         self._require("set_params", params=False)
         self._exec_group.set_params(arg_params, aux_params, allow_extra=allow_extra)
         if self._arg_params is None:
-            self._allocate_params()
+            self._arg_params = host_copies(
+                self._exec_group.param_names_in_order, self._exec_group.param_arrays
+            )
+            self._aux_params = host_copies(self._aux_names, self._exec_group.aux_arrays)
         self._params_dirty = True
         self.params_initialized = True
 
-    def _allocate_params(self):
-        group = self._exec_group
-        self._arg_params = {
-            name: nd.zeros(arrays[0].shape, _context.cpu(), dtype=arrays[0].dtype)
-            for name, arrays in zip(group.param_names_in_order, group.param_arrays)
-        }
-        self._aux_params = {
-            name: nd.zeros(arrays[0].shape, _context.cpu(), dtype=arrays[0].dtype)
-            for name, arrays in zip(self._aux_names, group.aux_arrays)
-        }
-
-    # ------------------------------------------------------------------------------------------------------ binding
+    # ------------------------------------------------------------------------------------------------ binding
 
     def bind(
         self,
@@ -401,7 +336,8 @@ class Module(BaseModule):
         force_rebind : bool
             Default False: a bound module stays as it is. True binds again; parameters are kept.
         shared_module : Module, optional
-            A bound module with initialized parameters, whose parameters, gradients and optimizer this one uses.
+            A bound module with initialized parameters, whose parameters, gradients and optimizer this one
+            uses.
         grad_req : str, list of str, dict of str to str
             'write', 'add' or 'null', for all arguments, or for each by order or by name.
         """
@@ -410,7 +346,9 @@ class Module(BaseModule):
             return
         if inputs_need_grad and not for_training:
             raise ValueError("[Module.bind] inputs_need_grad=True needs for_training=True")
-        data_shapes, label_shapes = _parse_data_desc(self._data_names, self._label_names, data_shapes, label_shapes)
+        data_shapes, label_shapes = _parse_data_desc(
+            self._data_names, self._label_names, data_shapes, label_shapes
+        )
         shared_group = self._shared_group(shared_module)
         if self.binded and self._params_dirty:
             self._sync_params_from_devices()
@@ -451,13 +389,18 @@ class Module(BaseModule):
         if shared_module is None:
             return None
         if not isinstance(shared_module, Module):
-            raise TypeError(f"[Module.bind] shared_module: got {type(shared_module).__name__}, expected a Module")
+            raise TypeError(
+                f"[Module.bind] shared_module: got {type(shared_module).__name__}, expected a Module"
+            )
         if not (shared_module.binded and shared_module.params_initialized):
-            raise RuntimeError("[Module.bind] shared_module is not ready: bind it and initialize its parameters first")
+            raise RuntimeError(
+                "[Module.bind] shared_module is not ready: bind it and initialize its parameters first"
+            )
         group = shared_module._exec_group
         if len(group.execs) < len(self._context):
             raise ValueError(
-                f"[Module.bind] shared_module has {len(group.execs)} contexts, expected at least {len(self._context)}"
+                f"[Module.bind] shared_module has {len(group.execs)} contexts, expected at least "
+                f"{len(self._context)}"
             )
         known = {*group.arg_names, *group.aux_names}
         missing = [name for name in self._param_names + self._aux_names if name not in known]
@@ -471,8 +414,9 @@ class Module(BaseModule):
         missing += [n for n in self._aux_names if n not in self._aux_params]
         if missing:
             raise ValueError(
-                f"[Module.bind] the loaded parameters lack {', '.join(map(repr, missing))}: the checkpoint does not "
-                "belong to this symbol; use set_params(..., allow_missing=True) after bind() to load part of it"
+                f"[Module.bind] the loaded parameters lack {', '.join(map(repr, missing))}: the checkpoint "
+                "does not belong to this symbol; use set_params(..., allow_missing=True) after bind() to "
+                "load part of it"
             )
         group.set_params(self._arg_params, self._aux_params)
 
@@ -485,11 +429,15 @@ class Module(BaseModule):
             Without `label_shapes` the shapes of labels are inferred.
         """
         self._require("reshape", params=False)
-        data_shapes, label_shapes = _parse_data_desc(self._data_names, self._label_names, data_shapes, label_shapes)
+        data_shapes, label_shapes = _parse_data_desc(
+            self._data_names, self._label_names, data_shapes, label_shapes
+        )
         self._exec_group.reshape(data_shapes, label_shapes)
+        if label_shapes is None and self._label_shapes:
+            label_shapes = self._exec_group.described_labels(self._label_shapes)
         self._data_shapes, self._label_shapes = data_shapes, label_shapes
 
-    # ---------------------------------------------------------------------------------------------------- optimizer
+    # ---------------------------------------------------------------------------------------------- optimizer
 
     def init_optimizer(
         self, kvstore="local", optimizer="sgd", optimizer_params=(("learning_rate", 0.01),), force_init=False
@@ -515,7 +463,9 @@ class Module(BaseModule):
             self._sync_params_from_devices()
         store, update_on_kvstore = _create_kvstore(kvstore, len(self._context), self._arg_params)
         group = self._exec_group
-        rescale_grad = 1.0 / max(group.batch_size * (store.num_workers if store and "dist" in store.type else 1), 1)
+        rescale_grad = 1.0 / max(
+            group.batch_size * (store.num_workers if store and "dist" in store.type else 1), 1
+        )
         names = group.param_names_in_order
         contexts = 1 if update_on_kvstore else len(self._context)
         idx2name = {i * contexts + k: name for k in range(contexts) for i, name in enumerate(names)}
@@ -548,11 +498,14 @@ class Module(BaseModule):
             params.setdefault("rescale_grad", rescale_grad)
             return opt.create(optimizer, sym=self.symbol, param_idx2name=idx2name, **params)
         if not isinstance(optimizer, opt.Optimizer):
-            raise TypeError(f"[Module.init_optimizer] optimizer: got {type(optimizer).__name__}, expected Optimizer or str")
+            raise TypeError(
+                f"[Module.init_optimizer] optimizer: got {type(optimizer).__name__}, expected Optimizer or "
+                "str"
+            )
         if optimizer.rescale_grad != rescale_grad:
             warnings.warn(
-                f"[Module.init_optimizer] the optimizer has rescale_grad={optimizer.rescale_grad}, which is not "
-                f"1 / batch size = {rescale_grad}. Is this intended?",
+                f"[Module.init_optimizer] the optimizer has rescale_grad={optimizer.rescale_grad}, which is "
+                f"not 1 / batch size = {rescale_grad}. Is this intended?",
                 stacklevel=3,
             )
         if not optimizer.idx2name:
@@ -563,7 +516,8 @@ class Module(BaseModule):
         """Uses the optimizer, store and states of another module, as buckets do."""
         if not shared_module.optimizer_initialized:
             raise RuntimeError(
-                "[Module.borrow_optimizer] the optimizer of shared_module is not initialized: call its init_optimizer() first"
+                "[Module.borrow_optimizer] the optimizer of shared_module is not initialized: call its "
+                "init_optimizer() first"
             )
         self._optimizer = shared_module._optimizer
         self._kvstore = shared_module._kvstore
@@ -583,7 +537,7 @@ class Module(BaseModule):
             file.write(content)
 
     def load_optimizer_states(self, fname):
-        """Loads the optimizer's states from a file of this package or of MXNet 1.x. Never runs code from it."""
+        """Loads the optimizer's states from a file of this package or of MXNet 1.x; runs no code from it."""
         self._require("load_optimizer_states", optimizer=True)
         if self._update_on_kvstore:
             self._kvstore.load_optimizer_states(fname)
@@ -592,7 +546,7 @@ class Module(BaseModule):
             content = file.read()
         self._updater.set_states(content, source=str(fname))
 
-    # -------------------------------------------------------------------------------------------------- computation
+    # -------------------------------------------------------------------------------------------- computation
 
     def forward(self, data_batch, is_train=None):
         """Forward computation.
@@ -602,8 +556,8 @@ class Module(BaseModule):
         Parameters
         ----------
         data_batch : DataBatch
-            Anything with ``data`` and, optionally, ``label``: lists of NDArray or NumPy arrays. Values are converted
-            to the bound dtypes. A list of batches, one for each context, is accepted too.
+            Anything with ``data`` and, optionally, ``label``: lists of NDArray or NumPy arrays. Values are
+            converted to the bound dtypes. A list of batches, one for each context, is accepted too.
         is_train : bool, optional
             Default `for_training`.
         """
@@ -618,34 +572,64 @@ class Module(BaseModule):
 
     def _reshape_for(self, batch):
         """Rebinds to the shapes of a batch and loads it."""
-        group = self._exec_group
+        label = getattr(batch, "label", None)
         data_shapes = getattr(batch, "provide_data", None)
         if not data_shapes:
             data_shapes = [_with_shape(d, source.shape) for d, source in zip(self._data_shapes, batch.data)]
-        label = getattr(batch, "label", None)
-        label_shapes = getattr(batch, "provide_label", None) if label else None
-        if label and not label_shapes and self._label_shapes:
-            label_shapes = [_with_shape(d, source.shape) for d, source in zip(self._label_shapes, label)]
-        if not self._label_shapes:
-            label_shapes = None  # bound without labels
-        known_labels = self._label_shapes
-        self.reshape(data_shapes, label_shapes)
-        if label_shapes is None and known_labels:
-            self._label_shapes = [_with_shape(d, group.execs_arg_shape(d.name)) for d in known_labels]
-        if not group.load_batch(batch):
+        label_shapes = None
+        if self._label_shapes and label:
+            label_shapes = getattr(batch, "provide_label", None)
+            if not label_shapes:
+                label_shapes = [_with_shape(d, source.shape) for d, source in zip(self._label_shapes, label)]
+        self._reshape_inferring(data_shapes, label_shapes)
+        if not self._exec_group.load_batch(batch):
             described = [(d.name, tuple(d.shape)) for d in self._data_shapes + (self._label_shapes or [])]
             actual = [tuple(a.shape) for a in list(batch.data) + list(label or [])]
             raise ValueError(
-                f"[Module.forward] the arrays of the batch do not have the shapes it describes: got {actual}, "
-                f"expected {described}"
+                "[Module.forward] the arrays of the batch do not have the shapes it describes: got "
+                f"{actual}, expected {described}"
             )
+
+    def _reshape_inferring(self, data_shapes, label_shapes):
+        """`reshape`; labels that are neither described nor inferred are taken to follow the batch size."""
+        try:
+            self.reshape(data_shapes, label_shapes)
+        except MXNetError:
+            if label_shapes is not None or not self._label_shapes:
+                raise
+            try:
+                self.reshape(data_shapes, self._resized_labels(data_shapes))
+            except (MXNetError, ValueError):
+                pass
+            else:
+                return
+            raise
+
+    def _resized_labels(self, data_shapes):
+        first = data_shapes[0] if isinstance(data_shapes[0], DataDesc) else DataDesc(*data_shapes[0])
+        batch_size = first.shape[max(DataDesc.get_batch_axis(first.layout), 0)]
+        labels = []
+        for desc in self._label_shapes:
+            axis = max(DataDesc.get_batch_axis(desc.layout), 0)
+            labels.append(_with_shape(desc, (*desc.shape[:axis], batch_size, *desc.shape[axis + 1 :])))
+        return labels
 
     def _load_presliced(self, batches):
         """Loads one batch for each context."""
-        group = self._exec_group
         if len(batches) != len(self._context):
-            raise ValueError(f"[Module.forward] got {len(batches)} batches, expected one for each of {len(self._context)} contexts")
-        group.reshape_presliced(batches)
+            raise ValueError(
+                f"[Module.forward] got {len(batches)} batches, expected one for each of "
+                f"{len(self._context)} contexts"
+            )
+        group = self._exec_group
+        data, labels = group.joined_shapes(batches)
+        if data != [tuple(d.shape) for d in self._data_shapes]:
+            label_shapes = None
+            if labels and self._label_shapes:
+                label_shapes = [_with_shape(d, shape) for d, shape in zip(self._label_shapes, labels)]
+            self._reshape_inferring(
+                [_with_shape(d, shape) for d, shape in zip(self._data_shapes, data)], label_shapes
+            )
         group.load_presliced(batches)
 
     def backward(self, out_grads=None):
@@ -667,7 +651,9 @@ class Module(BaseModule):
         self._params_dirty = True
         group = self._exec_group
         if self._update_on_kvstore:
-            _update_params_on_kvstore(group.param_arrays, group.grad_arrays, self._kvstore, group.param_names_in_order)
+            _update_params_on_kvstore(
+                group.param_arrays, group.grad_arrays, self._kvstore, group.param_names_in_order
+            )
             return
         if self._plans is None:
             self._plans = self._make_plans()
@@ -683,7 +669,7 @@ class Module(BaseModule):
         group = self._exec_group
         contexts = len(self._context)
         # A borrowed optimizer counts parameters as its owner does: keys follow names.
-        first_key = {}
+        first_key: dict[str, int] = {}
         for key, name in sorted(self._optimizer.idx2name.items(), key=lambda item: item[0]):
             first_key.setdefault(name, key)
         names, params, grads = _with_grad(group.param_arrays, group.grad_arrays, group.param_names_in_order)
@@ -718,7 +704,9 @@ class Module(BaseModule):
         """
         self._require("get_input_grads")
         if not self.inputs_need_grad:
-            raise RuntimeError("[Module.get_input_grads] no gradients of inputs: bind with inputs_need_grad=True")
+            raise RuntimeError(
+                "[Module.get_input_grads] no gradients of inputs: bind with inputs_need_grad=True"
+            )
         return self._exec_group.get_input_grads(merge_multi_context=merge_multi_context)
 
     def get_states(self, merge_multi_context=True):
@@ -760,7 +748,7 @@ class Module(BaseModule):
         self._exec_group.install_monitor(mon)
 
     def prepare(self, data_batch, sparse_row_id_fn=None):
-        """Prepares for a batch: with `sparse_row_id_fn` pulls the rows of row_sparse parameters that it names.
+        """Prepares for a batch: pulls the rows of row_sparse parameters that `sparse_row_id_fn` names.
 
         Parameters
         ----------
@@ -773,12 +761,15 @@ class Module(BaseModule):
         self._require("prepare")
         if not self._kvstore or not self._update_on_kvstore:
             warnings.warn(
-                "[Module.prepare] parameters are not updated in a kvstore: sparse_row_id_fn is not needed", stacklevel=2
+                "[Module.prepare] parameters are not updated in a kvstore: sparse_row_id_fn is not needed",
+                stacklevel=2,
             )
             return
         row_ids = sparse_row_id_fn(data_batch)
         if not isinstance(row_ids, dict):
-            raise TypeError(f"[Module.prepare] sparse_row_id_fn returned {type(row_ids).__name__}, expected a dict")
+            raise TypeError(
+                f"[Module.prepare] sparse_row_id_fn returned {type(row_ids).__name__}, expected a dict"
+            )
         for name, rows in row_ids.items():
             arrays = self._exec_group.param_array(name)
             self._kvstore.row_sparse_pull(name, out=arrays, row_ids=rows)

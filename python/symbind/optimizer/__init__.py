@@ -1,6 +1,6 @@
 """Optimizers: rules that update parameters from gradients."""
 
-from . import optimizer
+from . import optimizer as optimizer
 from .adaptive import AdaGrad, Adam, RMSProp
 from .fused import FusedOptimizer
 from .optimizer import Optimizer, Test, create, register

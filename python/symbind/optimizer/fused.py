@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,20 +17,20 @@ __all__ = ["FusedOptimizer", "UpdateGroup", "fused_owner"]
 class UpdateGroup:
     """Parameters that share an update rule and a dtype, as the lists of handles that the engine takes.
 
-    float16 weights with a float32 master copy are updated on the master; `pre` and `post` hold the pairs of handles
-    (target, source) to copy, with conversion, before and after.
+    float16 weights with a float32 master copy are updated on the master; `pre` and `post` hold the pairs of
+    handles (target, source) to copy, with conversion, before and after.
     """
 
     __slots__ = ("grads", "kind", "positions", "post", "pre", "states", "weights")
 
     def __init__(self, kind: str):
         self.kind = kind
-        self.positions: List[int] = []
-        self.weights: List[Any] = []
-        self.grads: List[Any] = []
-        self.states: List[List[Any]] = []
-        self.pre: List[Tuple[Any, Any]] = []
-        self.post: List[Tuple[Any, Any]] = []
+        self.positions: list[int] = []
+        self.weights: list[Any] = []
+        self.grads: list[Any] = []
+        self.states: list[list[Any]] = []
+        self.pre: list[tuple[Any, Any]] = []
+        self.post: list[tuple[Any, Any]] = []
 
 
 class FusedOptimizer(Optimizer):
@@ -39,11 +40,11 @@ class FusedOptimizer(Optimizer):
         """Name of the kernel for a parameter with this state."""
         raise NotImplementedError(f"[{type(self).__name__}._kernel] a subclass must implement _kernel()")
 
-    def _kernel_numbers(self, kind: str) -> List[float]:
+    def _kernel_numbers(self, kind: str) -> list[float]:
         """What the kernel takes after rescale_grad and clip_gradient."""
         return []
 
-    def _kernel_lrs(self, indices: Sequence, lrs: List[float]) -> List[float]:
+    def _kernel_lrs(self, indices: Sequence, lrs: list[float]) -> list[float]:
         """Learning rates as the kernel takes them; for rules that correct the rate by the update count."""
         return lrs
 
@@ -75,9 +76,9 @@ class FusedOptimizer(Optimizer):
             index, weight, grad, state = [index], [weight], [grad], [state]
         self._run(index, self._groups(weight, grad, state, multi_precision))
 
-    def _groups(self, weights, grads, states, multi_precision: bool = True) -> List[UpdateGroup]:
+    def _groups(self, weights, grads, states, multi_precision: bool = True) -> list[UpdateGroup]:
         """Sorts parameters into groups that one kernel call can update."""
-        groups: Dict[Tuple[str, Any], UpdateGroup] = {}
+        groups: dict[tuple[str, Any], UpdateGroup] = {}
         for position, (weight, grad, state) in enumerate(zip(weights, grads, states)):
             target, source = weight, grad
             master = multi_precision and self._uses_master(weight)
@@ -98,7 +99,7 @@ class FusedOptimizer(Optimizer):
                 group.post.append((weight.handle, target.handle))
         return list(groups.values())
 
-    def _run(self, indices: Sequence, groups: List[UpdateGroup]) -> None:
+    def _run(self, indices: Sequence, groups: list[UpdateGroup]) -> None:
         """Counts one update of every index and applies it."""
         self._update_count(indices)
         lrs = self._kernel_lrs(indices, self._get_lrs(indices))
@@ -122,7 +123,7 @@ class FusedOptimizer(Optimizer):
                 target.copy_from(source)
 
 
-def _flat(state) -> Tuple:
+def _flat(state) -> tuple:
     if state is None:
         return ()
     return tuple(state) if isinstance(state, (tuple, list)) else (state,)
@@ -131,10 +132,11 @@ def _flat(state) -> Tuple:
 _STEP_METHODS = ("update", "update_multi_precision", "_step", "_run")
 
 
-def fused_owner(optimizer: Optimizer) -> Optional[FusedOptimizer]:
+def fused_owner(optimizer: Optimizer) -> FusedOptimizer | None:
     """The optimizer itself if its step may run fused, else None.
 
-    A subclass that overrides `update` must see every parameter, one by one: its own rule counts, not its parent's.
+    A subclass that overrides `update` must see every parameter, one by one: its own rule counts, not its
+    parent's.
     """
     if not isinstance(optimizer, FusedOptimizer):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import Any, Callable, ClassVar, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, ClassVar, Union
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class Optimizer:
         Index to an object with ``lr_mult`` and ``wd_mult``; wins over multipliers by name.
     """
 
-    opt_registry: ClassVar[Dict[str, type]] = {}
+    opt_registry: ClassVar[dict[str, type]] = {}
 
     def __init__(
         self,
@@ -65,8 +65,8 @@ class Optimizer:
     ):
         if param_idx2name is not None and not isinstance(param_idx2name, dict):
             raise TypeError(
-                f"[{type(self).__name__}] param_idx2name: got {type(param_idx2name).__name__}, "
-                "expected a dict of parameter index to name"
+                f"[{type(self).__name__}] param_idx2name: got {type(param_idx2name).__name__}, expected a "
+                "dict of parameter index to name"
             )
         self.rescale_grad = rescale_grad
         self.lr_scheduler = lr_scheduler
@@ -77,20 +77,20 @@ class Optimizer:
             if learning_rate is not None:
                 lr_scheduler.base_lr = learning_rate
         self.wd = wd
-        self.lr_mult: Dict[Index, float] = {}
-        self.wd_mult: Dict[Index, float] = {}
+        self.lr_mult: dict[Index, float] = {}
+        self.wd_mult: dict[Index, float] = {}
         self.begin_num_update = begin_num_update
         self.num_update = begin_num_update
         # One count per parameter and device: every device applies the same update once a step.
-        self._initial_counts: Dict[Index, int] = {}
-        self._all_index_update_counts: Dict[int, Dict[Index, int]] = {0: {}}
+        self._initial_counts: dict[Index, int] = {}
+        self._all_index_update_counts: dict[int, dict[Index, int]] = {0: {}}
         self._index_update_count = self._all_index_update_counts[0]
         self.clip_gradient = clip_gradient
         self.multi_precision = multi_precision
         self.aggregate_num = 0
-        self.idx2name: Dict[Index, str] = dict(param_idx2name or {})
-        self.sym_info: Tuple[Any, ...] = () if sym is None else (sym.attr_dict(), sym.list_arguments())
-        self.param_dict: Dict[Index, Any] = dict(param_dict or {})
+        self.idx2name: dict[Index, str] = dict(param_idx2name or {})
+        self.sym_info: tuple[Any, ...] = () if sym is None else (sym.attr_dict(), sym.list_arguments())
+        self.param_dict: dict[Index, Any] = dict(param_dict or {})
         self._scheduler_start = _scalars_of(lr_scheduler)
         self.set_lr_mult({})
         self.set_wd_mult({})
@@ -106,8 +106,8 @@ class Optimizer:
         known = Optimizer.opt_registry.get(name)
         if known is not None and known is not klass:
             warnings.warn(
-                f"[Optimizer.register] {klass.__module__}.{klass.__name__} replaces the registered optimizer "
-                f"{known.__module__}.{known.__name__}",
+                f"[Optimizer.register] {klass.__module__}.{klass.__name__} replaces the registered "
+                f"optimizer {known.__module__}.{known.__name__}",
                 stacklevel=2,
             )
         Optimizer.opt_registry[name] = klass
@@ -140,7 +140,7 @@ class Optimizer:
         raise NotImplementedError(f"[{type(self).__name__}.update] a subclass must implement update()")
 
     def create_state_multi_precision(self, index, weight):
-        """As `create_state`; for a float16 weight with `multi_precision` returns (float32 master copy, state)."""
+        """As `create_state`; with `multi_precision` (float32 master copy, state) of a float16 weight."""
         if weight.dtype == np.float16:
             if self.multi_precision:
                 master = weight.astype("float32")
@@ -159,7 +159,8 @@ class Optimizer:
 
     def _warn_float16(self):
         warnings.warn(
-            f"[{type(self).__name__}] float16 weights and states lose small updates; consider multi_precision=True",
+            f"[{type(self).__name__}] float16 weights and states lose small updates; consider "
+            "multi_precision=True",
             stacklevel=3,
         )
 
@@ -197,13 +198,13 @@ class Optimizer:
         self.wd_mult.update(self._attribute_multipliers("__wd_mult__"))
         self.wd_mult.update(args_wd_mult)
 
-    def _attribute_multipliers(self, key: str) -> Dict[Index, float]:
+    def _attribute_multipliers(self, key: str) -> dict[Index, float]:
         if not self.sym_info:
             return {}
         attributes, arguments = self.sym_info
         return {n: float(attributes[n][key]) for n in arguments if key in attributes.get(n, ())}
 
-    def _multipliers(self, indices, by_key: Dict[Index, float], attribute: str) -> List[float]:
+    def _multipliers(self, indices, by_key: dict[Index, float], attribute: str) -> list[float]:
         if not by_key and not self.param_dict:
             return [1.0] * len(indices)
         values = []
@@ -214,7 +215,7 @@ class Optimizer:
             elif index in by_key:
                 values.append(by_key[index])
             else:
-                values.append(by_key.get(self.idx2name.get(index), 1.0))
+                values.append(by_key.get(self.idx2name.get(index, index), 1.0))
         return values
 
     def _get_lrs(self, indices):
@@ -256,16 +257,16 @@ class Optimizer:
 
     # ---- saving and resuming
 
-    def _position(self) -> Dict[str, Any]:
-        """Scalars besides update counts that an update changes; a subclass that has any overrides both methods."""
+    def _position(self) -> dict[str, Any]:
+        """Scalars besides update counts that an update changes, for subclasses that have any."""
         return {}
 
-    def _set_position(self, position: Dict[str, Any]) -> None:
+    def _set_position(self, position: dict[str, Any]) -> None:
         for key, value in position.items():
             if hasattr(self, key):
                 setattr(self, key, value)
 
-    def _scheduler_record(self) -> Optional[Dict[str, Any]]:
+    def _scheduler_record(self) -> dict[str, Any] | None:
         """What the scheduler was given and how far it came, as JSON values; None without a scheduler."""
         if self.lr_scheduler is None:
             return None
@@ -274,7 +275,7 @@ class Optimizer:
         given = {k: v for k, v in now.items() if k not in moved}
         return {"class": type(self.lr_scheduler).__name__, "lr": self.lr, "given": given, "moved": moved}
 
-    def _restore_scheduler(self, record: Optional[Dict[str, Any]]) -> None:
+    def _restore_scheduler(self, record: dict[str, Any] | None) -> None:
         """Puts the scheduler where it was, if it is the same scheduler: same class, rate and parameters.
 
         With another one the user chose a new schedule, which then only sees the restored number of updates.
@@ -285,7 +286,10 @@ class Optimizer:
         now = _scalars_of(scheduler)
         same = type(scheduler).__name__ == record["class"] and self.lr == record["lr"]
         if not same or any(now.get(k) != v for k, v in record["given"].items()):
-            logging.info("[load_optimizer_states] the lr_scheduler differs from the saved one: its position is not restored")
+            logging.info(
+                "[load_optimizer_states] the lr_scheduler differs from the saved one: its position is not "
+                "restored"
+            )
             return
         for key, value in record["moved"].items():
             setattr(scheduler, key, value)
@@ -299,12 +303,12 @@ class Optimizer:
         self.param_dict = {}
 
 
-def _scalars_of(obj) -> Dict[str, Any]:
+def _scalars_of(obj) -> dict[str, Any]:
     """Attributes of an object that JSON can carry: numbers, strings, None and flat lists of them."""
     if obj is None:
         return {}
     plain = (bool, int, float, str, type(None))
-    scalars: Dict[str, Any] = {}
+    scalars: dict[str, Any] = {}
     for key, value in vars(obj).items():
         if isinstance(value, np.generic):
             value = value.item()
@@ -321,7 +325,7 @@ create: Callable = Optimizer.create_optimizer
 
 @register
 class Test(Optimizer):
-    """Adds the rescaled gradient to the weight and keeps a copy of the weight as state: for tests of updaters."""
+    """Adds the rescaled gradient to the weight, whose copy is the state: for tests of updaters."""
 
     __test__ = False  # not a test case, whatever pytest makes of the name
 

@@ -51,7 +51,7 @@ class SGD(_Momentum):
 
 
 @register
-class ccSGD(SGD):  # noqa: N801 - the name scripts use
+class ccSGD(SGD):
     """Another name of `SGD`, kept for old scripts."""
 
     def __init__(self, *args, **kwargs):

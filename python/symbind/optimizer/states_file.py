@@ -3,12 +3,12 @@
 The pickle is a dict of key to state, where a state is None, an array or a tuple of states, and an array is
 ``mxnet.ndarray.ndarray.NDArray`` called with ``(None,)`` and given ``{'handle': bytearray(array record)}``.
 
-`pickle` itself is used neither way. Writing needs no class of MXNet. Reading interprets the few instructions such a
-file can hold, so that opening a file never runs code, never recurses and never allocates more than the file's size
-times a small constant.
+`pickle` itself is used neither way. Writing needs no class of MXNet. Reading interprets the few instructions
+such a file can hold, so that opening a file never runs code, never recurses and never allocates more than the
+file's size times a small constant.
 
-What MXNet does not keep (update counts, position of the learning-rate schedule, parameter names) follows the pickle
-as JSON: ``pickle.loads`` stops at the end of the pickle, so MXNet reads the file as its own.
+What MXNet does not keep (update counts, position of the learning-rate schedule, parameter names) follows the
+pickle as JSON: ``pickle.loads`` stops at the end of the pickle, so MXNet reads the file as its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import json
 import pickletools
 import struct
 from io import BytesIO
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable
 
 from .. import _core
 from ..base import MXNetError
@@ -31,10 +31,10 @@ _ARRAY_CLASS = b"cmxnet.ndarray.ndarray\nNDArray\n"
 _BYTEARRAY_CLASS = b"cbuiltins\nbytearray\n"
 
 
-# ---------------------------------------------------------------------------------------------------------- writing
+# ---------------------------------------------------------------------------------------------------- writing
 
 
-def encode_states(states: Dict[Any, Any], extra: Dict[str, Any]) -> bytes:
+def encode_states(states: dict[Any, Any], extra: dict[str, Any]) -> bytes:
     """Bytes of a ``.states`` file.
 
     Parameters
@@ -54,12 +54,14 @@ def encode_states(states: Dict[Any, Any], extra: Dict[str, Any]) -> bytes:
     return b"".join(out)
 
 
-def _encode_scalar(value: Any, out: List[bytes]) -> None:
+def _encode_scalar(value: Any, out: list[bytes]) -> None:
     if isinstance(value, str):
         raw = value.encode("utf-8", "surrogatepass")
         out += [b"X", struct.pack("<I", len(raw)), raw]
     elif isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"[save_optimizer_states] state key {value!r}: got {type(value).__name__}, expected int or str")
+        raise TypeError(
+            f"[save_optimizer_states] state key {value!r}: got {type(value).__name__}, expected int or str"
+        )
     else:
         number = value.__index__()
         if -(2**31) <= number < 2**31:
@@ -69,7 +71,7 @@ def _encode_scalar(value: Any, out: List[bytes]) -> None:
             out += [b"\x8a", bytes([len(raw)]), raw]
 
 
-def _encode_state(state: Any, out: List[bytes]) -> None:
+def _encode_state(state: Any, out: list[bytes]) -> None:
     if state is None:
         out.append(b"N")
     elif isinstance(state, NDArray):
@@ -81,24 +83,25 @@ def _encode_state(state: Any, out: List[bytes]) -> None:
         out.append(b"t" if isinstance(state, tuple) else b"l")
     else:
         raise TypeError(
-            f"[save_optimizer_states] cannot save a state of type {type(state).__name__}: "
-            "expected None, an NDArray, or a tuple of them"
+            f"[save_optimizer_states] cannot save a state of type {type(state).__name__}: expected None, an "
+            "NDArray, or a tuple of them"
         )
 
 
-def _encode_array(record: bytes, out: List[bytes]) -> None:
+def _encode_array(record: bytes, out: list[bytes]) -> None:
     if len(record) < 2**32:
         head = b"B" + struct.pack("<I", len(record))
     else:
         head = b"\x8e" + struct.pack("<Q", len(record))
-    # NDArray(None), then its state {'handle': bytearray(record)}: N \x85 is (None,), R calls, s sets, b builds.
+    # NDArray(None), then its state {'handle': bytearray(record)}: N \x85 is (None,), R calls, s sets, b
+    # builds.
     out += [_ARRAY_CLASS, b"N\x85R}X\x06\x00\x00\x00handle", _BYTEARRAY_CLASS, head, record, b"\x85Rsb"]
 
 
-# ---------------------------------------------------------------------------------------------------------- reading
+# ---------------------------------------------------------------------------------------------------- reading
 
 
-def decode_states(data: bytes, source: str = "optimizer states") -> Tuple[Dict[Any, Any], Dict[str, Any]]:
+def decode_states(data: bytes, source: str = "optimizer states") -> tuple[dict[Any, Any], dict[str, Any]]:
     """Reads what `encode_states` or MXNet 1.x (Python 2 or 3) wrote.
 
     Parameters
@@ -124,16 +127,16 @@ def decode_states(data: bytes, source: str = "optimizer states") -> Tuple[Dict[A
     states = machine.result
     if not isinstance(states, dict):
         raise machine.error(end, f"it holds a {type(states).__name__}, expected a dict of optimizer states")
-    for key, state in states.items():
+    for key, _state in states.items():
         if isinstance(key, bool) or not isinstance(key, (int, str)):
             raise machine.error(end, f"state key {key!r}: got {type(key).__name__}, expected int or str")
     _check_states(machine, end, states)
     return states, _decode_extra(data, end, machine)
 
 
-def _check_states(machine: _Machine, end: int, states: Dict[Any, Any]) -> None:
-    # The memo lets a few bytes stand for tuples of tuples of tuples: never look at more values than the file has
-    # instructions.
+def _check_states(machine: _Machine, end: int, states: dict[Any, Any]) -> None:
+    # The memo lets a few bytes stand for tuples of tuples of tuples: never look at more values than the file
+    # has instructions.
     pending = list(states.items())
     seen = 0
     while pending:
@@ -145,7 +148,7 @@ def _check_states(machine: _Machine, end: int, states: Dict[Any, Any]) -> None:
             raise machine.error(end, f"state {key!r} holds a {type(value).__name__}, expected arrays")
 
 
-def _decode_extra(data: bytes, end: int, machine: _Machine) -> Dict[str, Any]:
+def _decode_extra(data: bytes, end: int, machine: _Machine) -> dict[str, Any]:
     if not data.startswith(_EXTRA_MAGIC, end):
         return {}
     start = end + len(_EXTRA_MAGIC) + 8
@@ -153,13 +156,17 @@ def _decode_extra(data: bytes, end: int, machine: _Machine) -> Dict[str, Any]:
         raise machine.error(end, "the file ends inside the section with update counts")
     (length,) = struct.unpack_from("<Q", data, start - 8)
     if length > len(data) - start:
-        raise machine.error(start, f"the section with update counts is cut: {length} bytes, {len(data) - start} present")
+        raise machine.error(
+            start, f"the section with update counts is cut: {length} bytes, {len(data) - start} present"
+        )
     try:
         extra = json.loads(data[start : start + length])
     except (ValueError, RecursionError) as err:
         raise machine.error(start, f"the section with update counts is damaged: {err}") from None
     if not isinstance(extra, dict):
-        raise machine.error(start, f"the section with update counts holds a {type(extra).__name__}, expected an object")
+        raise machine.error(
+            start, f"the section with update counts holds a {type(extra).__name__}, expected an object"
+        )
     return extra
 
 
@@ -187,7 +194,7 @@ class _Blank:
     """An array that was named and called, and whose content follows."""
 
     def __init__(self) -> None:
-        self.slots: List[int] = []  # memo entries that mean this array
+        self.slots: list[int] = []  # memo entries that mean this array
 
 
 _LATIN = ("latin-1", "latin1")  # how Python 2, and Python 3 for Python 2, spell bytes
@@ -206,8 +213,8 @@ class _Machine:
     def __init__(self, source: str):
         self.source = source
         self.result: Any = None
-        self.stack: List[Any] = []
-        self.memo: Dict[int, Any] = {}
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
         self.position = 0
         self.steps = 0
 
@@ -218,7 +225,7 @@ class _Machine:
         """Runs until STOP; returns the number of bytes read."""
         try:
             for opcode, arg, position in pickletools.genops(BytesIO(data)):
-                self.position = position
+                self.position = position = position or 0
                 self.steps += 1
                 if opcode.name == "STOP":
                     self.result = self._pop()
@@ -227,7 +234,9 @@ class _Machine:
                     return position + 1
                 action = _ACTIONS.get(opcode.name)
                 if action is None:
-                    raise self.error(position, f"pickle instruction {opcode.name} is not part of a states file")
+                    raise self.error(
+                        position, f"pickle instruction {opcode.name} is not part of a states file"
+                    )
                 action(self, arg)
         except MXNetError:
             raise
@@ -250,7 +259,7 @@ class _Machine:
     def push(self, value: Any) -> None:
         self.stack.append(value)
 
-    def pop_to_mark(self) -> List[Any]:
+    def pop_to_mark(self) -> list[Any]:
         for i in range(len(self.stack) - 1, -1, -1):
             if self.stack[i] is _MARK:
                 items = self.stack[i + 1 :]
@@ -264,7 +273,7 @@ class _Machine:
         items = [self._pop() for _ in range(count)]
         self.push(tuple(reversed(items)))
 
-    def set_items(self, items: List[Any]) -> None:
+    def set_items(self, items: list[Any]) -> None:
         target = self._top(dict)
         if len(items) % 2:
             raise self.error(self.position, "a key without a value")
@@ -276,7 +285,7 @@ class _Machine:
                 raise self.error(self.position, f"duplicate key {key!r}")
             target[key] = value
 
-    def append_items(self, items: List[Any]) -> None:
+    def append_items(self, items: list[Any]) -> None:
         self._top(list).extend(items)
 
     # ---- memo
@@ -303,8 +312,8 @@ class _Machine:
             if module.startswith("mxnet.") and "optimizer" in module:
                 raise self.error(
                     self.position,
-                    f"it holds a pickled optimizer, {module}.{name} (saved with dump_optimizer=True), which only code "
-                    "from the file could restore; save the states without it",
+                    f"it holds a pickled optimizer, {module}.{name} (saved with dump_optimizer=True), which "
+                    "only code from the file could restore; save the states without it",
                 )
             raise self.error(self.position, f"it names {module}.{name}, which a states file may not use")
         self.push(allowed)
@@ -315,9 +324,7 @@ class _Machine:
             raise self.error(self.position, "a call of something that is not a known global")
         if function is _ARRAY and (not args or (len(args) == 1 and args[0] is None)):
             self.push(_Blank())
-        elif function is _BYTEARRAY:
-            self.push(self._to_bytes(args))
-        elif function is _ENCODE and len(args) == 2:
+        elif function is _BYTEARRAY or (function is _ENCODE and len(args) == 2):
             self.push(self._to_bytes(args))
         else:
             raise self.error(self.position, f"{function.name} is called with unexpected arguments")
@@ -377,9 +384,11 @@ def _nothing(machine: _Machine, _arg: Any) -> None:
     pass
 
 
-_ACTIONS: Dict[str, Callable[[_Machine, Any], None]] = {
+_ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     **dict.fromkeys(("PROTO", "FRAME"), _nothing),
-    **dict.fromkeys(("INT", "LONG", "LONG1", "LONG4", "BININT", "BININT1", "BININT2", "FLOAT", "BINFLOAT"), _push),
+    **dict.fromkeys(
+        ("INT", "LONG", "LONG1", "LONG4", "BININT", "BININT1", "BININT2", "FLOAT", "BINFLOAT"), _push
+    ),
     **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING"), _push),
     **dict.fromkeys(("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"), _push),
     **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"), _push),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,12 +27,12 @@ class Updater:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"[Updater] optimizer: got {type(optimizer).__name__}, expected an Optimizer")
         self.optimizer = optimizer
-        self.states: Dict[Any, Any] = {}
-        self.states_synced: Dict[Any, bool] = {}
+        self.states: dict[Any, Any] = {}
+        self.states_synced: dict[Any, bool] = {}
         self.aggregate_updates = optimizer.aggregate_num > 0 or fused_owner(optimizer) is not None
 
     def __call__(self, index, grad, weight):
-        """Updates `weight` by `grad` under the key `index`; lists of equal length update several parameters."""
+        """Updates `weight` by `grad` under the key `index`; lists update several parameters."""
         if not isinstance(index, (list, tuple)):
             index, grad, weight = [index], [grad], [weight]
         if not weight:
@@ -49,7 +50,7 @@ class Updater:
 
     def _update_aggregated(self, index, weight, grad, states):
         """For optimizers that ask for lists of up to `aggregate_num` parameters of one dtype."""
-        by_dtype: Dict[Any, List[int]] = {}
+        by_dtype: dict[Any, list[int]] = {}
         for position, w in enumerate(weight):
             by_dtype.setdefault(np.dtype(w.dtype), []).append(position)
         step = self.optimizer.aggregate_num
@@ -108,22 +109,24 @@ class Updater:
         Parameters
         ----------
         dump_optimizer : bool
-            Default False. True also keeps the optimizer's numbers, such as its learning rate and weight decay, which
-            `set_states` then restores. MXNet ignores them.
+            Default False. True also keeps the optimizer's numbers, such as its learning rate and weight
+            decay, which `set_states` then restores. MXNet ignores them.
         """
         return encode_states(self.states, self._extra(dump_optimizer))
 
-    def _extra(self, dump_optimizer: bool) -> Dict[str, Any]:
+    def _extra(self, dump_optimizer: bool) -> dict[str, Any]:
         optimizer = self.optimizer
-        counts: Dict[Any, int] = {}
+        counts: dict[Any, int] = {}
         for by_device in optimizer._all_index_update_counts.values():
             for key, count in by_device.items():
                 counts[key] = max(count, counts.get(key, 0))
         keys = sorted({*self.states, *counts}, key=str)
-        extra: Dict[str, Any] = {
+        extra: dict[str, Any] = {
             "num_update": int(optimizer.num_update),
             # JSON has no int keys: [key, parameter name, updates]
-            "params": [[k, optimizer.idx2name.get(k, k if isinstance(k, str) else None), counts.get(k)] for k in keys],
+            "params": [
+                [k, optimizer.idx2name.get(k, k if isinstance(k, str) else None), counts.get(k)] for k in keys
+            ],
             "position": optimizer._position(),
             "scheduler": optimizer._scheduler_record(),
         }
@@ -134,8 +137,8 @@ class Updater:
     def set_states(self, states, source="optimizer states", by_name=False):
         """Replaces the states by saved ones, from here or from MXNet 1.x. Never runs code from the bytes.
 
-        States are matched to parameters by name where names are known, so a file from another number of contexts
-        fits. With a file from here update counts and schedule position continue too.
+        States are matched to parameters by name where names are known, so a file from another number of
+        contexts fits. With a file from here update counts and schedule position continue too.
 
         Parameters
         ----------
@@ -157,7 +160,7 @@ class Updater:
         if extra:
             self._resume(extra, counts)
 
-    def _resume(self, extra: Dict[str, Any], counts: Dict[Any, int]) -> None:
+    def _resume(self, extra: dict[str, Any], counts: dict[Any, int]) -> None:
         optimizer = self.optimizer
         dumped = extra.get("optimizer")
         if isinstance(dumped, dict) and dumped.get("class") == type(optimizer).__name__:
@@ -175,22 +178,34 @@ class Updater:
 class UpdatePlan:
     """One step over a fixed list of parameters, with everything looked up beforehand.
 
-    Calling it is the same as calling the updater with the lists, and for optimizers of the engine costs one engine
-    call. It notices when states were loaded or the optimizer was replaced.
+    Calling it is the same as calling the updater with the lists, and for optimizers of the engine costs one
+    engine call. It notices when states were loaded or the optimizer was replaced.
     """
 
-    __slots__ = ("_device", "_fused", "_grads", "_groups", "_indices", "_optimizer", "_states", "_updater", "_weights")
+    __slots__ = (
+        "_device",
+        "_fused",
+        "_grads",
+        "_groups",
+        "_indices",
+        "_optimizer",
+        "_states",
+        "_updater",
+        "_weights",
+    )
 
-    def __init__(self, updater: Updater, indices: Sequence, grads: Sequence[NDArray], weights: Sequence[NDArray]):
+    def __init__(
+        self, updater: Updater, indices: Sequence, grads: Sequence[NDArray], weights: Sequence[NDArray]
+    ):
         self._updater = updater
         self._indices = list(indices)
         self._grads = list(grads)
         self._weights = list(weights)
         self._device = self._weights[0].context.device_id if self._weights else 0
-        self._optimizer: Optional[Optimizer] = None
-        self._fused: Optional[FusedOptimizer] = None
-        self._states: List[Any] = []
-        self._groups: List[UpdateGroup] = []
+        self._optimizer: Optimizer | None = None
+        self._fused: FusedOptimizer | None = None
+        self._states: list[Any] = []
+        self._groups: list[UpdateGroup] = []
 
     def _prepare(self, optimizer: Optimizer) -> None:
         updater = self._updater
@@ -256,7 +271,9 @@ def _names_and_counts(states, extra, source):
                 if count is not None:
                     counts[key] = int(count)
         except (KeyError, TypeError, ValueError) as err:
-            raise ValueError(f"[load_optimizer_states] {source}: damaged section with update counts: {err!r}") from None
+            raise ValueError(
+                f"[load_optimizer_states] {source}: damaged section with update counts: {err!r}"
+            ) from None
     return names, counts
 
 
@@ -276,12 +293,12 @@ def _rekey(values, names, idx2name, by_name, copy):
     """Values by the keys of this updater instead of the keys of the file. Without names the keys stay."""
     if not names or (not by_name and all(idx2name.get(key) == name for key, name in names.items())):
         return values
-    by_param: Dict[Any, Any] = {}
+    by_param: dict[Any, Any] = {}
     for key, value in values.items():
         by_param.setdefault(names.get(key, key), value)
     if by_name:
         return by_param
-    rekeyed: Dict[Any, Any] = {}
+    rekeyed: dict[Any, Any] = {}
     taken = set()
     for index, name in idx2name.items():
         if name in by_param:

@@ -1,0 +1,96 @@
+"""Slicing batches between contexts, and putting results together again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import ndarray as nd
+from ..ndarray import NDArray
+
+
+def _split_input_slice(batch_size: int, work_load_list: Sequence[float]) -> list[slice]:
+    """Consecutive slices of a batch in proportion to the work loads; the last takes what rounding leaves.
+
+    Raises ValueError where a context would get nothing.
+    """
+    total = sum(work_load_list)
+    counts = [round(load * batch_size / total) for load in work_load_list]
+    counts[-1] += batch_size - sum(counts)
+    slices, begin = [], 0
+    for count in counts:
+        end = min(begin + count, batch_size)
+        if begin >= end:
+            raise ValueError(
+                f"[Module.bind] too many slices: a batch of {batch_size} cannot be split between "
+                f"{len(work_load_list)} contexts with work loads {list(work_load_list)}; some would be empty"
+            )
+        slices.append(slice(begin, end))
+        begin = end
+    return slices
+
+
+def _prepare_group2ctxs(group2ctxs, count: int) -> list[dict[str, Any] | None]:
+    """One dict of group to context for each of `count` contexts, from all the forms that Module accepts."""
+    if group2ctxs is None:
+        return [None] * count
+    if isinstance(group2ctxs, list):
+        if len(group2ctxs) != count or not all(isinstance(g, dict) for g in group2ctxs):
+            raise ValueError(
+                f"[Module] group2ctxs: got a list of {len(group2ctxs)}, expected a dict for each of {count} "
+                "contexts"
+            )
+        return list(group2ctxs)
+    if not isinstance(group2ctxs, dict):
+        raise TypeError(
+            f"[Module] group2ctxs: got {type(group2ctxs).__name__}, expected a dict or a list of dicts"
+        )
+    result: list[dict[str, Any]] = [{} for _ in range(count)]
+    for group, ctxs in group2ctxs.items():
+        per_context = list(ctxs) if isinstance(ctxs, (list, tuple)) else [ctxs]
+        if len(per_context) == 1:
+            per_context *= count
+        if len(per_context) != count:
+            raise ValueError(
+                f"[Module] group2ctxs[{group!r}]: got {len(per_context)} contexts, expected one, or one for "
+                f"each of {count}"
+            )
+        for i, ctx in enumerate(per_context):
+            result[i][group] = ctx
+    return list(result)
+
+
+def _load(target: NDArray, source) -> None:
+    """Copies values of the same shape, converting the dtype."""
+    if isinstance(source, NDArray):
+        target.handle.copy_from(source.handle)
+    else:
+        target.handle.copy_from_numpy(np.asarray(source))
+
+
+def _load_slice(target: NDArray, source, part: slice, axis: int) -> None:
+    """Copies the part of `source` that belongs to one context; all of it where it has no batch axis."""
+    if axis < 0:
+        _load(target, source)
+    elif axis == 0 and isinstance(source, NDArray):
+        target.handle.copy_from(source.handle.slice(part.start, part.stop))
+    else:
+        values = source.handle.view_numpy() if isinstance(source, NDArray) else np.asarray(source)
+        target.handle.copy_from_numpy(values[(slice(None),) * axis + (part,)])
+
+
+def _merge(parts: Sequence[NDArray], axis: int) -> NDArray:
+    """One array from those of all contexts. Without a batch axis all are the same, and the first is taken."""
+    if len(parts) == 1 or axis < 0:
+        return parts[0]
+    return nd.concatenate(list(parts), axis=axis)
+
+
+def _sliced_label(label, axis: int, part: slice):
+    if axis < 0:
+        return label
+    if axis == 0:
+        return label[part.start : part.stop]
+    return nd.array(label.asnumpy()[(slice(None),) * axis + (part,)], ctx=label.context, dtype=label.dtype)
