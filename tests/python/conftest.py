@@ -1,4 +1,5 @@
 """Makes ``common`` and the ``parity`` package importable from every test folder."""
+
 import pathlib
 import sys
 

@@ -1,4 +1,5 @@
 """Executor: binding, running, gradients, reshaping, monitoring."""
+
 import numpy as np
 import pytest
 from common import IS_MXNET, assert_close, mx, ours_only
@@ -40,9 +41,15 @@ def test_simple_bind_makes_every_array():
     assert values(executor.arg_dict["fc_weight"]) == np.zeros((2, 4)).tolist()
 
 
-@pytest.mark.parametrize("grad_req, with_gradient", [
-    ("null", []), ("write", ["data", "fc_weight", "fc_bias", "softmax_label"]), ({"fc_weight": "add"}, ["fc_weight"]),
-    (["null", "write", "add", "null"], ["fc_weight", "fc_bias"])])
+@pytest.mark.parametrize(
+    "grad_req, with_gradient",
+    [
+        ("null", []),
+        ("write", ["data", "fc_weight", "fc_bias", "softmax_label"]),
+        ({"fc_weight": "add"}, ["fc_weight"]),
+        (["null", "write", "add", "null"], ["fc_weight", "fc_bias"]),
+    ],
+)
 def test_only_requested_gradients_exist(grad_req, with_gradient):
     executor = classifier().simple_bind(mx.cpu(), grad_req=grad_req, data=(3, 4))
     assert [name for name, gradient in executor.grad_dict.items() if gradient is not None] == with_gradient
@@ -97,7 +104,7 @@ def test_bind_writes_into_the_given_gradients():
 
 
 def test_bind_refuses_what_does_not_fit():
-    a, b = nd.array([1, 2]), nd.array([3, 4])
+    a, _b = nd.array([1, 2]), nd.array([3, 4])
     with pytest.raises(ValueError):
         product().bind(mx.cpu(), [a])
     with pytest.raises(ValueError, match="b"):
@@ -159,7 +166,9 @@ def test_training_mode_reaches_the_operators():
 
 def test_dropout_gradient_uses_the_same_mask():
     gradient = nd.zeros((1000,))
-    executor = mx.sym.Dropout(var("a"), p=0.3).bind(mx.cpu(), {"a": nd.ones((1000,))}, args_grad={"a": gradient})
+    executor = mx.sym.Dropout(var("a"), p=0.3).bind(
+        mx.cpu(), {"a": nd.ones((1000,))}, args_grad={"a": gradient}
+    )
     out = executor.forward(is_train=True)[0].asnumpy()
     executor.backward(nd.ones((1000,)))
     np.testing.assert_array_equal(gradient.asnumpy(), out)
@@ -167,7 +176,12 @@ def test_dropout_gradient_uses_the_same_mask():
 
 def test_dropout_over_axes_and_always():
     x = nd.ones((20, 30))
-    mask = mx.sym.Dropout(var("a"), p=0.5, axes=(1,)).bind(mx.cpu(), {"a": x}).forward(is_train=True)[0].asnumpy()
+    mask = (
+        mx.sym.Dropout(var("a"), p=0.5, axes=(1,))
+        .bind(mx.cpu(), {"a": x})
+        .forward(is_train=True)[0]
+        .asnumpy()
+    )
     assert (mask == mask[:, :1]).all()
     assert 0 < mask[:, 0].mean() < 2
     always = mx.sym.Dropout(var("a"), p=0.5, mode="always").bind(mx.cpu(), {"a": x})
@@ -238,7 +252,9 @@ def test_repeated_backward_adds_up():
 
 def test_gradients_of_several_outputs_and_uses_add_up():
     a = var("a")
-    executor = mx.sym.Group([a, a * 2, a * a]).bind(mx.cpu(), {"a": nd.array([3.0])}, args_grad={"a": nd.zeros((1,))})
+    executor = mx.sym.Group([a, a * 2, a * a]).bind(
+        mx.cpu(), {"a": nd.array([3.0])}, args_grad={"a": nd.zeros((1,))}
+    )
     executor.forward(is_train=True)
     executor.backward([nd.array([1.0]), nd.array([10.0]), nd.array([100.0])])
     assert values(executor.grad_dict["a"]) == [1 + 20 + 600]
@@ -265,8 +281,11 @@ def test_block_grad_stops_the_gradient():
 
 def test_an_argument_that_the_output_ignores_has_zero_gradient():
     net = mx.sym.BlockGrad(var("a")) * var("b")
-    executor = net.bind(mx.cpu(), {"a": nd.ones((2,)), "b": nd.ones((2,))},
-                        args_grad={"a": nd.array([5, 5]), "b": nd.zeros((2,))})
+    executor = net.bind(
+        mx.cpu(),
+        {"a": nd.ones((2,)), "b": nd.ones((2,))},
+        args_grad={"a": nd.array([5, 5]), "b": nd.zeros((2,))},
+    )
     executor.forward(is_train=True)
     executor.backward(nd.ones((2,)))
     assert values(executor.grad_dict["a"]) == [0, 0]
@@ -362,7 +381,12 @@ def test_monitor_sees_the_inputs_when_asked():
 
 def test_results_are_the_same_under_a_monitor():
     rs = np.random.RandomState(3)
-    arrays = {"data": rs.rand(3, 4), "fc_weight": rs.rand(2, 4), "fc_bias": rs.rand(2), "softmax_label": [0, 1, 1]}
+    arrays = {
+        "data": rs.rand(3, 4),
+        "fc_weight": rs.rand(2, 4),
+        "fc_bias": rs.rand(2),
+        "softmax_label": [0, 1, 1],
+    }
     results = []
     for monitored in (False, True):
         executor = classifier().simple_bind(mx.cpu(), data=(3, 4))

@@ -1,4 +1,5 @@
 """NDArray: creation, arithmetic, shape changes, copies, files."""
+
 import copy
 import pickle
 
@@ -21,10 +22,20 @@ def same(array, expected, dtype=None):
 # --- creation ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("source, dtype, expected", [
-    ([1, 2], None, "float32"), (np.arange(3), None, "float32"), (np.arange(3), "int32", "int32"),
-    (np.ones(2, "float16"), None, "float32"), (np.ones(2, "float64"), "float64", "float64"), ([[1.5, 2], [3, 4]], None, "float32"),
-    (5, None, "float32"), ([True, False], "bool", "bool"), ((1, 2), "uint8", "uint8")])
+@pytest.mark.parametrize(
+    "source, dtype, expected",
+    [
+        ([1, 2], None, "float32"),
+        (np.arange(3), None, "float32"),
+        (np.arange(3), "int32", "int32"),
+        (np.ones(2, "float16"), None, "float32"),
+        (np.ones(2, "float64"), "float64", "float64"),
+        ([[1.5, 2], [3, 4]], None, "float32"),
+        (5, None, "float32"),
+        ([True, False], "bool", "bool"),
+        ((1, 2), "uint8", "uint8"),
+    ],
+)
 def test_array_takes_float32_unless_told(source, dtype, expected):
     made = nd.array(source, dtype=dtype)
     same(made, np.asarray(source, dtype=expected), expected)
@@ -90,13 +101,26 @@ def test_properties():
 
 # --- arithmetic ----------------------------------------------------------------------------------
 
-BINARY = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b,
-          "%": lambda a, b: a % b, "**": lambda a, b: a ** b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
-          ">": lambda a, b: a > b, ">=": lambda a, b: a >= b, "<": lambda a, b: a < b, "<=": lambda a, b: a <= b}
+BINARY = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "%": lambda a, b: a % b,
+    "**": lambda a, b: a**b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+}
 
 
 @pytest.mark.parametrize("sign", BINARY)
-@pytest.mark.parametrize("shapes", [((2, 3), (2, 3)), ((2, 3), (1, 3)), ((2, 1), (1, 3)), ((3, 2), None), (None, (3, 2))])
+@pytest.mark.parametrize(
+    "shapes", [((2, 3), (2, 3)), ((2, 3), (1, 3)), ((2, 1), (1, 3)), ((3, 2), None), (None, (3, 2))]
+)
 def test_binary_operators_follow_numpy(sign, shapes):
     rs = np.random.RandomState(7)
     left, right = ((rs.randint(1, 4, s) if s else 2) for s in shapes)
@@ -130,7 +154,9 @@ def test_operands_that_do_not_fit():
             nd.array([1, 2]) > bad
 
 
-@pytest.mark.parametrize("sign, expected", [("+=", [4, 6]), ("-=", [-2, -2]), ("*=", [3, 8]), ("/=", [1 / 3, 0.5]), ("%=", [1, 2])])
+@pytest.mark.parametrize(
+    "sign, expected", [("+=", [4, 6]), ("-=", [-2, -2]), ("*=", [3, 8]), ("/=", [1 / 3, 0.5]), ("%=", [1, 2])]
+)
 def test_in_place_operators_keep_the_array(sign, expected):
     array = view = nd.array([1, 2])
     namespace = {"array": array, "other": nd.array([3, 4])}
@@ -193,10 +219,21 @@ def test_out_argument_receives_the_result():
 # --- shapes --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape, target, options, expected", [
-    ((2, 3), ((3, 2),), {}, (3, 2)), ((2, 3), (3, 2), {}, (3, 2)), ((2, 3), (-1,), {}, (6,)), ((2, 3), ((0, -1, 1),), {}, (2, 3, 1)),
-    ((2, 3, 4), ((-3, 0),), {}, (6, 4)), ((2, 3, 4), ((-2,),), {}, (2, 3, 4)), ((2, 3), ((-4, 1, 2, 3),), {}, (1, 2, 3)),
-    ((2, 3, 4), ((-1, 0),), {"reverse": True}, (6, 4)), ((2, 3), (), {"shape": (6,)}, (6,)), ((2, 3), ([3, 2],), {}, (3, 2))])
+@pytest.mark.parametrize(
+    "shape, target, options, expected",
+    [
+        ((2, 3), ((3, 2),), {}, (3, 2)),
+        ((2, 3), (3, 2), {}, (3, 2)),
+        ((2, 3), (-1,), {}, (6,)),
+        ((2, 3), ((0, -1, 1),), {}, (2, 3, 1)),
+        ((2, 3, 4), ((-3, 0),), {}, (6, 4)),
+        ((2, 3, 4), ((-2,),), {}, (2, 3, 4)),
+        ((2, 3), ((-4, 1, 2, 3),), {}, (1, 2, 3)),
+        ((2, 3, 4), ((-1, 0),), {"reverse": True}, (6, 4)),
+        ((2, 3), (), {"shape": (6,)}, (6,)),
+        ((2, 3), ([3, 2],), {}, (3, 2)),
+    ],
+)
 def test_reshape(shape, target, options, expected):
     array = nd.arange(int(np.prod(shape))).reshape(shape)
     made = array.reshape(*target, **options)
@@ -299,7 +336,11 @@ def test_pickle():
 
 def test_save_and_load_a_dict(tmp_path):
     path = str(tmp_path / "arrays")
-    saved = {"arg:w": nd.arange(6).reshape((2, 3)), "aux:m": nd.ones((3,), dtype="float64"), "naïve": nd.zeros((1,), dtype="int8")}
+    saved = {
+        "arg:w": nd.arange(6).reshape((2, 3)),
+        "aux:m": nd.ones((3,), dtype="float64"),
+        "naïve": nd.zeros((1,), dtype="int8"),
+    }
     nd.save(path, saved)
     loaded = nd.load(path)
     assert set(loaded) == set(saved)
@@ -368,7 +409,9 @@ def test_random_numbers_repeat_with_the_seed():
     draws = []
     for _ in range(2):
         mx.random.seed(11)
-        draws.append((nd.random.uniform(0, 1, shape=(5,)).asnumpy(), nd.random.normal(0, 1, shape=(5,)).asnumpy()))
+        draws.append(
+            (nd.random.uniform(0, 1, shape=(5,)).asnumpy(), nd.random.normal(0, 1, shape=(5,)).asnumpy())
+        )
     np.testing.assert_array_equal(draws[0][0], draws[1][0])
     np.testing.assert_array_equal(draws[0][1], draws[1][1])
     assert not np.array_equal(draws[0][0], nd.random.uniform(0, 1, shape=(5,)).asnumpy())

@@ -1,4 +1,5 @@
 """NDArray reads and writes by index, against NumPy, and which reads are views."""
+
 import numpy as np
 import pytest
 from common import IS_MXNET, mx, ours_only
@@ -12,12 +13,47 @@ def pair(shape=SHAPE):
     return nd.array(values), values.copy()
 
 
-BASIC = [0, 3, -1, slice(None), slice(1, 3), slice(None, None, 2), slice(None, None, -1), slice(3, 0, -2), slice(-2, None),
-         (1, 2), (1, 2, 0), (-1, -1, -1), (slice(None), 1), (slice(1, 3), slice(0, 2)), (0, slice(None), 1),
-         (slice(None), slice(None), slice(None, None, -1)), (slice(None, None, 2), 0, slice(0, 1)), Ellipsis, (Ellipsis, 0),
-         (0, Ellipsis), (1, Ellipsis, 1), None, (None, 1), (slice(None), None), (Ellipsis, None), (slice(1, None), 1, slice(None, 1))]
-ADVANCED = [[0, 2], [3, -1, 0], ([0, 1], [2, 0]), (slice(None), [0, 2]), ([1, 2], slice(None), 0), (0, [1, 2]), ([0, 1], 1),
-            (slice(1, 3), [2, 0], 1), ([[0, 1], [2, 3]],), (slice(None), slice(None), [1, 0, 1]), (Ellipsis, [0, 1])]
+BASIC = [
+    0,
+    3,
+    -1,
+    slice(None),
+    slice(1, 3),
+    slice(None, None, 2),
+    slice(None, None, -1),
+    slice(3, 0, -2),
+    slice(-2, None),
+    (1, 2),
+    (1, 2, 0),
+    (-1, -1, -1),
+    (slice(None), 1),
+    (slice(1, 3), slice(0, 2)),
+    (0, slice(None), 1),
+    (slice(None), slice(None), slice(None, None, -1)),
+    (slice(None, None, 2), 0, slice(0, 1)),
+    Ellipsis,
+    (Ellipsis, 0),
+    (0, Ellipsis),
+    (1, Ellipsis, 1),
+    None,
+    (None, 1),
+    (slice(None), None),
+    (Ellipsis, None),
+    (slice(1, None), 1, slice(None, 1)),
+]
+ADVANCED = [
+    [0, 2],
+    [3, -1, 0],
+    ([0, 1], [2, 0]),
+    (slice(None), [0, 2]),
+    ([1, 2], slice(None), 0),
+    (0, [1, 2]),
+    ([0, 1], 1),
+    (slice(1, 3), [2, 0], 1),
+    ([[0, 1], [2, 3]],),
+    (slice(None), slice(None), [1, 0, 1]),
+    (Ellipsis, [0, 1]),
+]
 
 
 @pytest.mark.parametrize("key", BASIC + ADVANCED, ids=str)
@@ -56,8 +92,11 @@ def test_writes(key, kind):
     np.testing.assert_array_equal(array.asnumpy(), values)
 
 
-@pytest.mark.parametrize("index", [nd.array([2, 0]), nd.array([2, 0], dtype="int32"), np.array([2, 0]), [2, 0]],
-                         ids=["float", "int32", "numpy", "list"])
+@pytest.mark.parametrize(
+    "index",
+    [nd.array([2, 0]), nd.array([2, 0], dtype="int32"), np.array([2, 0]), [2, 0]],
+    ids=["float", "int32", "numpy", "list"],
+)
 def test_index_arrays_of_every_kind(index):
     array, values = pair()
     np.testing.assert_array_equal(array[index].asnumpy(), values[[2, 0]])

@@ -1,4 +1,5 @@
 """Symbol: composition, names, attributes, outputs, arithmetic, copies."""
+
 import copy
 import pickle
 
@@ -31,7 +32,14 @@ def mlp():
 
 
 def test_arguments_come_in_topological_order():
-    assert mlp().list_arguments() == ["data", "fc1_weight", "fc1_bias", "fc2_weight", "fc2_bias", "softmax_label"]
+    assert mlp().list_arguments() == [
+        "data",
+        "fc1_weight",
+        "fc1_bias",
+        "fc2_weight",
+        "fc2_bias",
+        "softmax_label",
+    ]
     assert mlp().list_outputs() == ["softmax_output"]
     assert mlp().list_auxiliary_states() == []
 
@@ -43,9 +51,19 @@ def test_automatic_names_count_per_lowercase_operator():
     assert first.list_arguments() == ["a", "fullyconnected0_weight", "fullyconnected0_bias"]
 
 
-@pytest.mark.parametrize("alias, name", [
-    ("flatten", "flatten0"), ("Flatten", "flatten0"), ("concat", "concat0"), ("stop_gradient", "stop_gradient0"),
-    ("BlockGrad", "blockgrad0"), ("identity", "identity0"), ("add_n", "add_n0"), ("ElementWiseSum", "elementwisesum0")])
+@pytest.mark.parametrize(
+    "alias, name",
+    [
+        ("flatten", "flatten0"),
+        ("Flatten", "flatten0"),
+        ("concat", "concat0"),
+        ("stop_gradient", "stop_gradient0"),
+        ("BlockGrad", "blockgrad0"),
+        ("identity", "identity0"),
+        ("add_n", "add_n0"),
+        ("ElementWiseSum", "elementwisesum0"),
+    ],
+)
 def test_an_alias_names_by_its_own_spelling(alias, name):
     assert getattr(mx.sym, alias)(var()).name == name
 
@@ -58,26 +76,38 @@ def test_prefix_applies_to_given_and_automatic_names_but_not_to_variables():
         assert var("w").name == "w"
 
 
-@pytest.mark.parametrize("make, arguments", [
-    (lambda a, b: mx.sym.FullyConnected(a, num_hidden=3, name="f"), ["a", "f_weight", "f_bias"]),
-    (lambda a, b: mx.sym.FullyConnected(a, b, num_hidden=3, name="f"), ["a", "b", "f_bias"]),
-    (lambda a, b: mx.sym.FullyConnected(a, b, num_hidden=3, no_bias=True, name="f"), ["a", "b"]),
-    (lambda a, b: mx.sym.FullyConnected(data=a, bias=b, num_hidden=3, name="f"), ["a", "f_weight", "b"]),
-    (lambda a, b: mx.sym.FullyConnected(weight=b, num_hidden=3, name="f"), ["f_data", "b", "f_bias"]),
-    (lambda a, b: mx.sym.FullyConnected(num_hidden=3, name="f"), ["f_data", "f_weight", "f_bias"]),
-    (lambda a, b: mx.sym.LeakyReLU(a, act_type="prelu", name="p"), ["a", "p_gamma"]),
-    (lambda a, b: mx.sym.LeakyReLU(a, act_type="elu", name="p"), ["a"]),
-    (lambda a, b: mx.sym.SoftmaxOutput(a, name="s"), ["a", "s_label"]),
-    (lambda a, b: mx.sym.LinearRegressionOutput(a, name="s"), ["a", "s_label"]),
-    (lambda a, b: mx.sym.Embedding(a, input_dim=2, output_dim=3, name="e"), ["a", "e_weight"]),
-    (lambda a, b: mx.sym.elemwise_add(a, name="e"), ["a", "e_rhs"]),
-    (lambda a, b: mx.sym.softmax(a, name="e"), ["a"]),
-    (lambda a, b: mx.sym.softmax(a, use_length=True, name="e"), ["a", "e_length"]),
-    (lambda a, b: mx.sym.Convolution(a, kernel=(3, 3), num_filter=2, name="c"), ["a", "c_weight", "c_bias"]),
-    (lambda a, b: mx.sym.Convolution(a, kernel=(3, 3), num_filter=2, no_bias=True, name="c"), ["a", "c_weight"]),
-    (lambda a, b: mx.sym.Convolution(a, kernel=(3, 3), num_filter=2, no_bias="1", name="c"), ["a", "c_weight"]),
-    (lambda a, b: mx.sym.Concat(a, b, name="c"), ["a", "b"]),
-])
+@pytest.mark.parametrize(
+    "make, arguments",
+    [
+        (lambda a, b: mx.sym.FullyConnected(a, num_hidden=3, name="f"), ["a", "f_weight", "f_bias"]),
+        (lambda a, b: mx.sym.FullyConnected(a, b, num_hidden=3, name="f"), ["a", "b", "f_bias"]),
+        (lambda a, b: mx.sym.FullyConnected(a, b, num_hidden=3, no_bias=True, name="f"), ["a", "b"]),
+        (lambda a, b: mx.sym.FullyConnected(data=a, bias=b, num_hidden=3, name="f"), ["a", "f_weight", "b"]),
+        (lambda a, b: mx.sym.FullyConnected(weight=b, num_hidden=3, name="f"), ["f_data", "b", "f_bias"]),
+        (lambda a, b: mx.sym.FullyConnected(num_hidden=3, name="f"), ["f_data", "f_weight", "f_bias"]),
+        (lambda a, b: mx.sym.LeakyReLU(a, act_type="prelu", name="p"), ["a", "p_gamma"]),
+        (lambda a, b: mx.sym.LeakyReLU(a, act_type="elu", name="p"), ["a"]),
+        (lambda a, b: mx.sym.SoftmaxOutput(a, name="s"), ["a", "s_label"]),
+        (lambda a, b: mx.sym.LinearRegressionOutput(a, name="s"), ["a", "s_label"]),
+        (lambda a, b: mx.sym.Embedding(a, input_dim=2, output_dim=3, name="e"), ["a", "e_weight"]),
+        (lambda a, b: mx.sym.elemwise_add(a, name="e"), ["a", "e_rhs"]),
+        (lambda a, b: mx.sym.softmax(a, name="e"), ["a"]),
+        (lambda a, b: mx.sym.softmax(a, use_length=True, name="e"), ["a", "e_length"]),
+        (
+            lambda a, b: mx.sym.Convolution(a, kernel=(3, 3), num_filter=2, name="c"),
+            ["a", "c_weight", "c_bias"],
+        ),
+        (
+            lambda a, b: mx.sym.Convolution(a, kernel=(3, 3), num_filter=2, no_bias=True, name="c"),
+            ["a", "c_weight"],
+        ),
+        (
+            lambda a, b: mx.sym.Convolution(a, kernel=(3, 3), num_filter=2, no_bias="1", name="c"),
+            ["a", "c_weight"],
+        ),
+        (lambda a, b: mx.sym.Concat(a, b, name="c"), ["a", "b"]),
+    ],
+)
 def test_missing_inputs_become_variables(make, arguments):
     assert make(var("a"), var("b")).list_arguments() == arguments
 
@@ -87,17 +117,23 @@ def test_auxiliary_states_are_separate():
     assert bn.list_arguments() == ["x", "bn_gamma", "bn_beta"]
     assert bn.list_auxiliary_states() == ["bn_moving_mean", "bn_moving_var"]
     assert bn.list_inputs() == ["x", "bn_gamma", "bn_beta", "bn_moving_mean", "bn_moving_var"]
-    assert bn.attr_dict() == {"bn_moving_mean": {"__init__": '["zero", {}]'}, "bn_moving_var": {"__init__": '["one", {}]'}}
+    assert bn.attr_dict() == {
+        "bn_moving_mean": {"__init__": '["zero", {}]'},
+        "bn_moving_var": {"__init__": '["one", {}]'},
+    }
 
 
-@pytest.mark.parametrize("make, outputs", [
-    (lambda x: mx.sym.BatchNorm(x, name="bn"), ["bn_output"]),
-    (lambda x: mx.sym.BatchNorm(x, name="bn", output_mean_var=True), ["bn_output", "bn_mean", "bn_var"]),
-    (lambda x: mx.sym.SliceChannel(x, num_outputs=3, name="s"), ["s_output0", "s_output1", "s_output2"]),
-    (lambda x: mx.sym.SliceChannel(x, num_outputs=1, name="s"), ["s_output0"]),
-    (lambda x: mx.sym.Dropout(x, name="d"), ["d_output"]),
-    (lambda x: x, ["x"]),
-])
+@pytest.mark.parametrize(
+    "make, outputs",
+    [
+        (lambda x: mx.sym.BatchNorm(x, name="bn"), ["bn_output"]),
+        (lambda x: mx.sym.BatchNorm(x, name="bn", output_mean_var=True), ["bn_output", "bn_mean", "bn_var"]),
+        (lambda x: mx.sym.SliceChannel(x, num_outputs=3, name="s"), ["s_output0", "s_output1", "s_output2"]),
+        (lambda x: mx.sym.SliceChannel(x, num_outputs=1, name="s"), ["s_output0"]),
+        (lambda x: mx.sym.Dropout(x, name="d"), ["d_output"]),
+        (lambda x: x, ["x"]),
+    ],
+)
 def test_output_names(make, outputs):
     symbol = make(var("x"))
     assert symbol.list_outputs() == outputs
@@ -113,7 +149,9 @@ def test_a_symbol_is_called_to_fill_its_variables():
     joined = second(hole=first, name="joined")
     assert joined.name == "joined"
     assert joined.list_arguments() == ["data", "fc1_weight", "fc1_bias", "top_weight", "top_bias"]
-    assert second.list_arguments() == ["hole", "top_weight", "top_bias"], "composition must not change the original"
+    assert second.list_arguments() == ["hole", "top_weight", "top_bias"], (
+        "composition must not change the original"
+    )
 
 
 def test_composition_refuses_what_it_cannot_place():
@@ -198,8 +236,18 @@ def test_group():
 def test_internals_and_children():
     net = mlp()
     internals = net.get_internals()
-    assert internals.list_outputs() == ["data", "fc1_weight", "fc1_bias", "fc1_output", "relu1_output", "fc2_weight",
-                                        "fc2_bias", "fc2_output", "softmax_label", "softmax_output"]
+    assert internals.list_outputs() == [
+        "data",
+        "fc1_weight",
+        "fc1_bias",
+        "fc1_output",
+        "relu1_output",
+        "fc2_weight",
+        "fc2_bias",
+        "fc2_output",
+        "softmax_label",
+        "softmax_output",
+    ]
     assert internals["fc1_output"].list_arguments() == ["data", "fc1_weight", "fc1_bias"]
     assert internals[4].name == "relu1"
     assert internals["fc1_bias"].list_outputs() == ["fc1_bias"]
@@ -209,14 +257,27 @@ def test_internals_and_children():
 
 def test_internals_show_auxiliary_states_and_hide_hidden_outputs():
     bn = mx.sym.BatchNorm(var("x"), name="bn")
-    assert bn.get_internals().list_outputs() == ["x", "bn_gamma", "bn_beta", "bn_moving_mean", "bn_moving_var", "bn_output"]
+    assert bn.get_internals().list_outputs() == [
+        "x",
+        "bn_gamma",
+        "bn_beta",
+        "bn_moving_mean",
+        "bn_moving_var",
+        "bn_output",
+    ]
 
 
 def test_repr_and_debug_str():
     assert repr(mlp()) == "<Symbol softmax>"
     text = mlp().debug_str()
-    for part in ("Symbol Outputs:", "output[0]=softmax(0)", "Variable:data", "Op:FullyConnected, Name=fc1",
-                 "arg[0]=data(0)", "num_hidden=10"):
+    for part in (
+        "Symbol Outputs:",
+        "output[0]=softmax(0)",
+        "Variable:data",
+        "Op:FullyConnected, Name=fc1",
+        "arg[0]=data(0)",
+        "num_hidden=10",
+    ):
         assert part in text
 
 
@@ -224,9 +285,17 @@ def test_repr_and_debug_str():
 
 
 def test_variable_attributes():
-    v = mx.sym.Variable("x", shape=(1, 2), lr_mult=2, wd_mult=0, dtype="float16", init=mx.init.One(), __mine__="m")
-    expected = {"__shape__": "(1, 2)", "__lr_mult__": "2", "__wd_mult__": "0", "__dtype__": "2", "__init__": '["one", {}]',
-                "__mine__": "m"}
+    v = mx.sym.Variable(
+        "x", shape=(1, 2), lr_mult=2, wd_mult=0, dtype="float16", init=mx.init.One(), __mine__="m"
+    )
+    expected = {
+        "__shape__": "(1, 2)",
+        "__lr_mult__": "2",
+        "__wd_mult__": "0",
+        "__dtype__": "2",
+        "__init__": '["one", {}]',
+        "__mine__": "m",
+    }
     assert {k: v.attr(k) for k in expected} == expected
     assert v.list_attr()["__shape__"] == "(1, 2)"
     assert v.attr("absent") is None
@@ -246,7 +315,9 @@ def test_operator_parameters_are_attributes():
     assert net.attr("no_bias") == "True"
     assert net.attr("name") == "c"
     assert net.attr("stride") is None, "defaults are not written"
-    assert mx.sym.Convolution(var(), kernel="(3,3)", num_filter=2).attr("kernel") == "(3,3)", "text is kept as given"
+    assert mx.sym.Convolution(var(), kernel="(3,3)", num_filter=2).attr("kernel") == "(3,3)", (
+        "text is kept as given"
+    )
 
 
 def test_operator_attributes_reach_its_own_variables():
@@ -292,30 +363,45 @@ def test_set_attr():
 # --- arithmetic ----------------------------------------------------------------------------------
 
 OPERATORS = [
-    (lambda a, b: a + b, "elemwise_add", "_plus0", None), (lambda a, b: a - b, "elemwise_sub", "_minus0", None),
-    (lambda a, b: a * b, "elemwise_mul", "_mul0", None), (lambda a, b: a / b, "elemwise_div", "_div0", None),
-    (lambda a, b: a % b, "_mod", "_mod0", None), (lambda a, b: a ** b, "_power", "_power0", None),
-    (lambda a, b: a == b, "_equal", "_equal0", None), (lambda a, b: a != b, "_not_equal", "_not_equal0", None),
-    (lambda a, b: a > b, "_greater", "_greater0", None), (lambda a, b: a >= b, "_greater_equal", "_greater_equal0", None),
-    (lambda a, b: a < b, "_lesser", "_lesser0", None), (lambda a, b: a <= b, "_lesser_equal", "_lesser_equal0", None),
-    (lambda a, b: a + 1, "_plus_scalar", "_plusscalar0", "1"), (lambda a, b: 1.5 + a, "_plus_scalar", "_plusscalar0", "1.5"),
-    (lambda a, b: a - 1, "_minus_scalar", "_minusscalar0", "1"), (lambda a, b: 1 - a, "_rminus_scalar", "_rminusscalar0", "1"),
-    (lambda a, b: a * 2, "_mul_scalar", "_mulscalar0", "2"), (lambda a, b: 2 * a, "_mul_scalar", "_mulscalar0", "2"),
-    (lambda a, b: a / 2, "_div_scalar", "_divscalar0", "2"), (lambda a, b: 2 / a, "_rdiv_scalar", "_rdivscalar0", "2"),
-    (lambda a, b: a % 2, "_mod_scalar", "_modscalar0", "2"), (lambda a, b: 2 % a, "_rmod_scalar", "_rmodscalar0", "2"),
-    (lambda a, b: a ** 2, "_power_scalar", "_powerscalar0", "2"),
-    (lambda a, b: 2 ** a, "_rpower_scalar", "_rpower_scalar0", "2"),
-    (lambda a, b: -a, "_mul_scalar", "_mulscalar0", "-1.0"), (lambda a, b: abs(a), "abs", "abs0", None),
-    (lambda a, b: a == 2, "_equal_scalar", "_equal_scalar0", "2"), (lambda a, b: a != 2, "_not_equal_scalar", "_not_equal_scalar0", "2"),
+    (lambda a, b: a + b, "elemwise_add", "_plus0", None),
+    (lambda a, b: a - b, "elemwise_sub", "_minus0", None),
+    (lambda a, b: a * b, "elemwise_mul", "_mul0", None),
+    (lambda a, b: a / b, "elemwise_div", "_div0", None),
+    (lambda a, b: a % b, "_mod", "_mod0", None),
+    (lambda a, b: a**b, "_power", "_power0", None),
+    (lambda a, b: a == b, "_equal", "_equal0", None),
+    (lambda a, b: a != b, "_not_equal", "_not_equal0", None),
+    (lambda a, b: a > b, "_greater", "_greater0", None),
+    (lambda a, b: a >= b, "_greater_equal", "_greater_equal0", None),
+    (lambda a, b: a < b, "_lesser", "_lesser0", None),
+    (lambda a, b: a <= b, "_lesser_equal", "_lesser_equal0", None),
+    (lambda a, b: a + 1, "_plus_scalar", "_plusscalar0", "1"),
+    (lambda a, b: 1.5 + a, "_plus_scalar", "_plusscalar0", "1.5"),
+    (lambda a, b: a - 1, "_minus_scalar", "_minusscalar0", "1"),
+    (lambda a, b: 1 - a, "_rminus_scalar", "_rminusscalar0", "1"),
+    (lambda a, b: a * 2, "_mul_scalar", "_mulscalar0", "2"),
+    (lambda a, b: 2 * a, "_mul_scalar", "_mulscalar0", "2"),
+    (lambda a, b: a / 2, "_div_scalar", "_divscalar0", "2"),
+    (lambda a, b: 2 / a, "_rdiv_scalar", "_rdivscalar0", "2"),
+    (lambda a, b: a % 2, "_mod_scalar", "_modscalar0", "2"),
+    (lambda a, b: 2 % a, "_rmod_scalar", "_rmodscalar0", "2"),
+    (lambda a, b: a**2, "_power_scalar", "_powerscalar0", "2"),
+    (lambda a, b: 2**a, "_rpower_scalar", "_rpower_scalar0", "2"),
+    (lambda a, b: -a, "_mul_scalar", "_mulscalar0", "-1.0"),
+    (lambda a, b: abs(a), "abs", "abs0", None),
+    (lambda a, b: a == 2, "_equal_scalar", "_equal_scalar0", "2"),
+    (lambda a, b: a != 2, "_not_equal_scalar", "_not_equal_scalar0", "2"),
     (lambda a, b: a > 2, "_greater_scalar", "_greater_scalar0", "2"),
     (lambda a, b: a >= 2, "_greater_equal_scalar", "_greater_equal_scalar0", "2"),
     (lambda a, b: a < 2, "_lesser_scalar", "_lesser_scalar0", "2"),
     (lambda a, b: a <= 2, "_lesser_equal_scalar", "_lesser_equal_scalar0", "2"),
-    (lambda a, b: 2 > a, "_lesser_scalar", "_lesser_scalar0", "2"),
-    (lambda a, b: mx.sym.maximum(a, b), "_maximum", "_maximum0", None), (lambda a, b: mx.sym.maximum(2, a), "_maximum_scalar", "_maximumscalar0", "2"),
+    (lambda a, b: a < 2, "_lesser_scalar", "_lesser_scalar0", "2"),
+    (lambda a, b: mx.sym.maximum(a, b), "_maximum", "_maximum0", None),
+    (lambda a, b: mx.sym.maximum(2, a), "_maximum_scalar", "_maximumscalar0", "2"),
     (lambda a, b: mx.sym.minimum(a, 2), "_minimum_scalar", "_minimumscalar0", "2"),
     (lambda a, b: mx.sym.pow(2, a), "_rpower_scalar", "_rpowerscalar0", "2"),
-    (lambda a, b: mx.sym.pow(a, b), "_power", "_power0", None), (lambda a, b: mx.sym.hypot(a, 3), "_hypot_scalar", "_hypotscalar0", "3"),
+    (lambda a, b: mx.sym.pow(a, b), "_power", "_power0", None),
+    (lambda a, b: mx.sym.hypot(a, 3), "_hypot_scalar", "_hypotscalar0", "3"),
 ]
 
 
@@ -347,13 +433,31 @@ def test_python_minimum_of_two_numbers_stays_a_number():
     assert mx.sym.maximum(1, 2) == 2
 
 
-@pytest.mark.parametrize("method, arguments, op", [
-    ("reshape", {"shape": (2, 3)}, "Reshape"), ("sum", {"axis": 1}, "sum"), ("astype", {"dtype": "int32"}, "Cast"),
-    ("flatten", {}, "Flatten"), ("transpose", {"axes": (1, 0)}, "transpose"), ("mean", {}, "mean"), ("max", {}, "max"),
-    ("min", {}, "min"), ("expand_dims", {"axis": 0}, "expand_dims"), ("clip", {"a_min": 0, "a_max": 1}, "clip"),
-    ("exp", {}, "exp"), ("log", {}, "log"), ("sqrt", {}, "sqrt"), ("square", {}, "square"), ("abs", {}, "abs"),
-    ("sigmoid", {}, "sigmoid"), ("tanh", {}, "tanh"), ("relu", {}, "relu"), ("softmax", {}, "softmax"),
-    ("log_softmax", {}, "log_softmax")])
+@pytest.mark.parametrize(
+    "method, arguments, op",
+    [
+        ("reshape", {"shape": (2, 3)}, "Reshape"),
+        ("sum", {"axis": 1}, "sum"),
+        ("astype", {"dtype": "int32"}, "Cast"),
+        ("flatten", {}, "Flatten"),
+        ("transpose", {"axes": (1, 0)}, "transpose"),
+        ("mean", {}, "mean"),
+        ("max", {}, "max"),
+        ("min", {}, "min"),
+        ("expand_dims", {"axis": 0}, "expand_dims"),
+        ("clip", {"a_min": 0, "a_max": 1}, "clip"),
+        ("exp", {}, "exp"),
+        ("log", {}, "log"),
+        ("sqrt", {}, "sqrt"),
+        ("square", {}, "square"),
+        ("abs", {}, "abs"),
+        ("sigmoid", {}, "sigmoid"),
+        ("tanh", {}, "tanh"),
+        ("relu", {}, "relu"),
+        ("softmax", {}, "softmax"),
+        ("log_softmax", {}, "log_softmax"),
+    ],
+)
 def test_fluent_methods(method, arguments, op):
     symbol = getattr(var(), method)(**arguments)
     assert f'"op": "{op}"' in symbol.tojson()

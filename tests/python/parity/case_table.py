@@ -3,12 +3,14 @@
 A case says: this operator, with these attributes and these seeded inputs, run in this mode. Nothing in
 it depends on the engine, so one table is replayed on MXNet (to record) and on symbind (to compare).
 """
+
 from __future__ import annotations
 
 import dataclasses
 import json
 import zlib
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -146,10 +148,23 @@ class Table:
         self.cases: list[Case] = []
         self._numbers: dict[str, int] = {}
 
-    def add(self, op: str, attrs: Mapping[str, Any] | None = None, *args: Input, dtype: str = "float32",
-            train: bool = True, req: str = "write", grad: bool = True, wrt: Sequence[str] | None = None,
-            head: str | None = "random", aux: Mapping[str, Input] | None = None, rtol: float | None = None,
-            atol: float | None = None, unchecked: Sequence[str] = (), **inputs: Input) -> None:
+    def add(
+        self,
+        op: str,
+        attrs: Mapping[str, Any] | None = None,
+        *args: Input,
+        dtype: str = "float32",
+        train: bool = True,
+        req: str = "write",
+        grad: bool = True,
+        wrt: Sequence[str] | None = None,
+        head: str | None = "random",
+        aux: Mapping[str, Input] | None = None,
+        rtol: float | None = None,
+        atol: float | None = None,
+        unchecked: Sequence[str] = (),
+        **inputs: Input,
+    ) -> None:
         """Append a case. ``args`` are positional inputs (variadic operators), ``inputs`` named ones.
 
         ``wrt`` defaults to every floating-point input that is not a label; ``grad=False`` compares outputs
@@ -159,9 +174,29 @@ class Table:
             raise ValueError(f"[Table.add] {op}: positional and named inputs do not mix")
         named = {f"arg{i}": a for i, a in enumerate(args)} if args else dict(inputs)
         if wrt is None:
-            wrt = [name for name, spec in named.items()
-                   if name not in NEVER_DIFFERENTIATED and (spec.dtype or dtype).startswith("float")]
+            wrt = [
+                name
+                for name, spec in named.items()
+                if name not in NEVER_DIFFERENTIATED and (spec.dtype or dtype).startswith("float")
+            ]
         number = self._numbers.get(op, 0)
         self._numbers[op] = number + 1
-        self.cases.append(Case(self.family, op, number, dict(attrs or {}), named, bool(args), dict(aux or {}), dtype,
-                               train, req, tuple(wrt) if grad and train else (), head, rtol, atol, tuple(unchecked)))
+        self.cases.append(
+            Case(
+                self.family,
+                op,
+                number,
+                dict(attrs or {}),
+                named,
+                bool(args),
+                dict(aux or {}),
+                dtype,
+                train,
+                req,
+                tuple(wrt) if grad and train else (),
+                head,
+                rtol,
+                atol,
+                tuple(unchecked),
+            )
+        )

@@ -6,6 +6,7 @@ Run in an environment that has mxnet==1.9.1, from anywhere::
 
 A case that MXNet refuses stops the recording with its message: the table is wrong then, not the file.
 """
+
 from __future__ import annotations
 
 import os
@@ -16,8 +17,8 @@ import warnings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from parity import cases  # noqa: E402
-from parity.replay import GoldenFile, run_case  # noqa: E402
+from parity import cases
+from parity.replay import GoldenFile, run_case
 
 
 def record(mx, family: str) -> int:
@@ -28,7 +29,10 @@ def record(mx, family: str) -> int:
             results[case.id] = (case.checksum(), run_case(mx, case))
         except Exception as error:  # every refused case is listed before stopping
             failures += 1
-            print(f"{case.id} {case.attrs}: {str(error).strip().splitlines()[-1:]} {str(error)[:300]}", file=sys.stderr)
+            print(
+                f"{case.id} {case.attrs}: {str(error).strip().splitlines()[-1:]} {str(error)[:300]}",
+                file=sys.stderr,
+            )
     if not failures:
         GoldenFile(family).write(results)
         print(f"{family}: {len(results)} cases, {GoldenFile(family).path.stat().st_size} bytes")

@@ -1,4 +1,5 @@
 """Run one case on an engine (MXNet or symbind) and name every array that it produced."""
+
 from __future__ import annotations
 
 import json
@@ -34,7 +35,9 @@ def _ndarray(mx, array: np.ndarray):
 def head_gradients(case, outputs: list[np.ndarray]) -> list[np.ndarray]:
     """Seeded gradients at the outputs, from the same uniform sums as the inputs."""
     rs = case.random_state("heads")
-    return [((rs.random_sample((2, o.size)).sum(0) - 1.0) * 2.0).reshape(o.shape).astype(o.dtype) for o in outputs]
+    return [
+        ((rs.random_sample((2, o.size)).sum(0) - 1.0) * 2.0).reshape(o.shape).astype(o.dtype) for o in outputs
+    ]
 
 
 def initial_gradient(case, name: str, like: np.ndarray) -> np.ndarray:
@@ -48,9 +51,13 @@ def run_case(mx, case) -> dict[str, np.ndarray]:
     arguments, auxiliary = case.arrays()
     symbol = build_symbol(mx, case)
     gradients = {n: _ndarray(mx, initial_gradient(case, n, arguments[n])) for n in case.wrt}
-    executor = symbol.bind(mx.cpu(), {n: _ndarray(mx, a) for n, a in arguments.items()}, args_grad=gradients,
-                           grad_req={n: case.req if n in gradients else "null" for n in arguments},
-                           aux_states={n: _ndarray(mx, a) for n, a in auxiliary.items()})
+    executor = symbol.bind(
+        mx.cpu(),
+        {n: _ndarray(mx, a) for n, a in arguments.items()},
+        args_grad=gradients,
+        grad_req={n: case.req if n in gradients else "null" for n in arguments},
+        aux_states={n: _ndarray(mx, a) for n, a in auxiliary.items()},
+    )
     outputs = [o.asnumpy() for o in executor.forward(is_train=case.train)]
     result = {f"out{i}": o for i, o in enumerate(outputs)}
     if case.wrt and case.train:
@@ -109,6 +116,6 @@ class GoldenFile:
             arrays = {}
             for name, dtype, shape, start in entries:
                 size = int(np.prod(shape, dtype=np.int64))
-                arrays[name] = flat[dtype][start:start + size].reshape(shape)
+                arrays[name] = flat[dtype][start : start + size].reshape(shape)
             results[case_id] = (checksum, arrays)
         return results

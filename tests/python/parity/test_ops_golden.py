@@ -1,18 +1,18 @@
 """Every operator case against what MXNet 1.9.1 computed."""
+
 from __future__ import annotations
 
 import functools
 
 import pytest
 from common import assert_close, mx
-
 from parity import cases
 from parity.replay import MODE_DEPENDENT, GoldenFile, run_case, run_imperative
 
 ALL = cases.all_cases()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def goldens(family):
     return GoldenFile(family).read()
 
@@ -22,14 +22,18 @@ def expected_of(case):
     recorded = goldens(case.family)
     assert case.id in recorded, f"{case.id} has no golden: run record_ops.py {case.family}"
     checksum, arrays = recorded[case.id]
-    assert checksum == case.checksum(), f"{case.id} was edited after recording: run record_ops.py {case.family}"
+    assert checksum == case.checksum(), (
+        f"{case.id} was edited after recording: run record_ops.py {case.family}"
+    )
     return arrays
 
 
 def compare(case, actual, expected):
     for name, array in expected.items():
         assert name in actual, f"{case.id}: {name} is missing, got {sorted(actual)}"
-        assert actual[name].dtype == array.dtype, f"{case.id} {name}: {actual[name].dtype}, expected {array.dtype}"
+        assert actual[name].dtype == array.dtype, (
+            f"{case.id} {name}: {actual[name].dtype}, expected {array.dtype}"
+        )
         assert_close(actual[name], array, case.rtol, case.atol, f"{case.id} {name} {case.attrs}")
 
 

@@ -1,10 +1,29 @@
 """One module per operator family, each with a ``table``; ``all_cases`` walks them."""
+
 from __future__ import annotations
 
 import importlib
 
-FAMILIES = ("activation", "batchnorm", "broadcast", "cast", "convolution", "dense", "dot", "elemwise", "embedding",
-            "init", "join", "losses", "pooling", "reduce", "scalar", "shape", "softmax", "unary")
+FAMILIES = (
+    "activation",
+    "batchnorm",
+    "broadcast",
+    "cast",
+    "convolution",
+    "dense",
+    "dot",
+    "elemwise",
+    "embedding",
+    "init",
+    "join",
+    "losses",
+    "pooling",
+    "reduce",
+    "scalar",
+    "shape",
+    "softmax",
+    "unary",
+)
 
 
 def family_cases(family: str) -> list:

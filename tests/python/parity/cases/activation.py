@@ -1,4 +1,5 @@
 """Activation and LeakyReLU."""
+
 from parity.case_table import Table, distinct, normal, uniform, values
 
 table = Table("activation")
@@ -25,7 +26,11 @@ for act in ("leaky", "elu", "selu", "gelu"):
 for slope in (0.0, 0.1, 1.673):
     add("LeakyReLU", {"act_type": "leaky", "slope": slope}, data=distinct(3, 4))
     add("LeakyReLU", {"act_type": "elu", "slope": slope}, data=distinct(3, 4))
-add("LeakyReLU", {"act_type": "leaky", "slope": 0.25, "lower_bound": 0.125, "upper_bound": 0.334}, data=normal(4, 4))
+add(
+    "LeakyReLU",
+    {"act_type": "leaky", "slope": 0.25, "lower_bound": 0.125, "upper_bound": 0.334},
+    data=normal(4, 4),
+)
 
 add("LeakyReLU", {"act_type": "prelu"}, data=distinct(2, 3, 4), gamma=uniform(3))
 add("LeakyReLU", {"act_type": "prelu"}, data=distinct(2, 3, 2, 3), gamma=uniform(3))
@@ -36,9 +41,19 @@ add("LeakyReLU", {"act_type": "prelu"}, data=distinct(2, 3, 4), gamma=uniform(3)
 add("LeakyReLU", {"act_type": "prelu"}, data=distinct(2, 1, 4), gamma=uniform(1), train=False)
 
 # The second output is the mask of slopes, which nothing writes outside training.
-for attrs, dtype in (({}, "float32"), ({"lower_bound": 0.2, "upper_bound": 0.2}, "float32"),
-                     ({"lower_bound": 0.1, "upper_bound": 0.5}, "float64")):
-    add("LeakyReLU", dict(attrs, act_type="rrelu"), data=distinct(3, 4), dtype=dtype, train=False, unchecked=("out1",))
+for attrs, dtype in (
+    ({}, "float32"),
+    ({"lower_bound": 0.2, "upper_bound": 0.2}, "float32"),
+    ({"lower_bound": 0.1, "upper_bound": 0.5}, "float64"),
+):
+    add(
+        "LeakyReLU",
+        dict(attrs, act_type="rrelu"),
+        data=distinct(3, 4),
+        dtype=dtype,
+        train=False,
+        unchecked=("out1",),
+    )
 
 add("SoftmaxActivation", {}, data=normal(3, 5))
 add("SoftmaxActivation", {"mode": "instance"}, data=normal(2, 3, 2))

@@ -1,17 +1,32 @@
 """Convolution in one, two and three dimensions."""
+
 from parity.case_table import Table, normal
 
 table = Table("convolution")
 
 
-def add(data, kernel, num_filter, num_group=1, no_bias=False, dtype="float32", train=True, req="write", wrt=None,
-        layout=None, **attrs):
+def add(
+    data,
+    kernel,
+    num_filter,
+    num_group=1,
+    no_bias=False,
+    dtype="float32",
+    train=True,
+    req="write",
+    wrt=None,
+    layout=None,
+    **attrs,
+):
     """A Convolution over ``data``; the weight's shape follows from the layout."""
     attrs.update(kernel=kernel, num_filter=num_filter)
     channels_last = layout in ("NWC", "NHWC", "NDHWC")
     channels = data[-1] if channels_last else data[1]
-    weight = (num_filter, *kernel, channels // num_group) if channels_last else \
-        (num_filter, channels // num_group, *kernel)
+    weight = (
+        (num_filter, *kernel, channels // num_group)
+        if channels_last
+        else (num_filter, channels // num_group, *kernel)
+    )
     if num_group != 1:
         attrs["num_group"] = num_group
     if no_bias:

@@ -1,12 +1,14 @@
 """FullyConnected, Flatten and Dropout."""
+
 from parity.case_table import Table, distinct, normal
 
 table = Table("dense")
 add = table.add
 
 
-def fully_connected(data, num_hidden, features, no_bias=False, dtype="float32", train=True, req="write", wrt=None,
-                    **attrs):
+def fully_connected(
+    data, num_hidden, features, no_bias=False, dtype="float32", train=True, req="write", wrt=None, **attrs
+):
     """A FullyConnected whose weight takes ``features`` inputs."""
     attrs["num_hidden"] = num_hidden
     inputs = {"data": normal(*data), "weight": normal(num_hidden, features)}

@@ -1,4 +1,5 @@
 """dot and batch_dot."""
+
 from parity.case_table import Table, normal
 
 table = Table("dot")

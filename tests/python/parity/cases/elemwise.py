@@ -1,13 +1,32 @@
 """Elementwise operators of two arrays of one shape."""
+
 from parity.case_table import Table, distinct, integers, positive, uniform, values
 
 table = Table("elemwise")
 add = table.add
 
-ARITHMETIC = ("elemwise_add", "elemwise_sub", "elemwise_mul", "elemwise_div", "_mod", "_power", "_hypot", "_maximum",
-              "_minimum")
-COMPARE = ("_equal", "_not_equal", "_greater", "_greater_equal", "_lesser", "_lesser_equal", "_logical_and",
-           "_logical_or", "_logical_xor")
+ARITHMETIC = (
+    "elemwise_add",
+    "elemwise_sub",
+    "elemwise_mul",
+    "elemwise_div",
+    "_mod",
+    "_power",
+    "_hypot",
+    "_maximum",
+    "_minimum",
+)
+COMPARE = (
+    "_equal",
+    "_not_equal",
+    "_greater",
+    "_greater_equal",
+    "_lesser",
+    "_lesser_equal",
+    "_logical_and",
+    "_logical_or",
+    "_logical_xor",
+)
 
 for op in ARITHMETIC:
     left = positive if op == "_power" else distinct

@@ -1,4 +1,5 @@
 """Embedding, with indices inside and outside the table."""
+
 from parity.case_table import Table, integers, normal, values
 
 table = Table("embedding")

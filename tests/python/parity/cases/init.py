@@ -1,4 +1,5 @@
 """Operators without inputs, and the copies."""
+
 from parity.case_table import Table, integers, normal
 
 table = Table("init")
@@ -22,11 +23,20 @@ add("_full", {"shape": (4,), "value": -2.5})
 add("_full", {"shape": (2, 2), "value": 1e-30})
 add("_full", {"shape": (2, 2), "value": "inf"})
 add("_full", {"shape": (2,), "value": 1.0 / 3.0, "dtype": "float64"})
-for attrs in ({"start": 0, "stop": 5}, {"start": 5}, {"start": 2, "stop": 11, "step": 3}, {"start": 2, "stop": 12, "step": 3},
-              {"start": 10, "stop": 0, "step": -3}, {"start": 0, "stop": 1, "step": 0.1},
-              {"start": 0.5, "stop": 3}, {"start": 0, "stop": 3, "repeat": 2}, {"start": -2, "stop": 2, "repeat": 3},
-              {"start": 0, "stop": 2, "step": 0.5, "repeat": 1, "dtype": "float64"},
-              {"start": 0, "stop": "None"}, {"start": 4, "stop": "None", "step": 1.0}):
+for attrs in (
+    {"start": 0, "stop": 5},
+    {"start": 5},
+    {"start": 2, "stop": 11, "step": 3},
+    {"start": 2, "stop": 12, "step": 3},
+    {"start": 10, "stop": 0, "step": -3},
+    {"start": 0, "stop": 1, "step": 0.1},
+    {"start": 0.5, "stop": 3},
+    {"start": 0, "stop": 3, "repeat": 2},
+    {"start": -2, "stop": 2, "repeat": 3},
+    {"start": 0, "stop": 2, "step": 0.5, "repeat": 1, "dtype": "float64"},
+    {"start": 0, "stop": "None"},
+    {"start": 4, "stop": "None", "step": 1.0},
+):
     if attrs.get("stop") == "None" and attrs["start"] == 0:
         continue  # an empty range is refused
     add("_arange", attrs)

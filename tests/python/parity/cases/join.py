@@ -1,4 +1,5 @@
 """Concat, SliceChannel and add_n: many inputs or many outputs."""
+
 from parity.case_table import Table, normal
 
 table = Table("join")

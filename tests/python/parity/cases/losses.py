@@ -1,4 +1,5 @@
 """Operators that start the backward pass: SoftmaxOutput, the regressions, MakeLoss."""
+
 from parity.case_table import Table, integers, normal, positive, uniform, values
 
 table = Table("losses")
@@ -27,20 +28,40 @@ for norm in ("null", "batch", "valid"):
     softmax({"normalization": norm, "grad_scale": 3.0}, (6, 3), integers(0, 3, 6), dtype="float64")
     softmax({"normalization": norm, "use_ignore": True}, (6, 3), integers(-1, 3, 6))
     softmax({"normalization": norm, "use_ignore": True, "ignore_label": 0}, (6, 3), integers(0, 3, 6))
-    softmax({"normalization": norm, "use_ignore": True, "ignore_label": 255}, (4, 3), values([255, 1, 255, 2]))
+    softmax(
+        {"normalization": norm, "use_ignore": True, "ignore_label": 255}, (4, 3), values([255, 1, 255, 2])
+    )
     softmax({"normalization": norm, "use_ignore": True, "ignore_label": 1}, (3, 3), values([1, 1, 1]))
     softmax({"normalization": norm, "multi_output": True}, (2, 3, 4), integers(0, 3, 2, 4))
     softmax({"normalization": norm, "multi_output": True}, (2, 3, 2, 2), integers(0, 3, 2, 2, 2))
-    softmax({"normalization": norm, "multi_output": True, "use_ignore": True, "ignore_label": -1}, (2, 3, 2, 2),
-            integers(-1, 3, 2, 2, 2))
-    softmax({"normalization": norm, "multi_output": True, "use_ignore": True, "ignore_label": 0, "grad_scale": 0.5},
-            (2, 3, 4), integers(0, 3, 2, 4))
+    softmax(
+        {"normalization": norm, "multi_output": True, "use_ignore": True, "ignore_label": -1},
+        (2, 3, 2, 2),
+        integers(-1, 3, 2, 2, 2),
+    )
+    softmax(
+        {
+            "normalization": norm,
+            "multi_output": True,
+            "use_ignore": True,
+            "ignore_label": 0,
+            "grad_scale": 0.5,
+        },
+        (2, 3, 4),
+        integers(0, 3, 2, 4),
+    )
     softmax({"normalization": norm, "preserve_shape": True}, (2, 4, 3), integers(0, 3, 2, 4))
-    softmax({"normalization": norm, "preserve_shape": True, "use_ignore": True}, (2, 4, 3), integers(-1, 3, 2, 4))
+    softmax(
+        {"normalization": norm, "preserve_shape": True, "use_ignore": True}, (2, 4, 3), integers(-1, 3, 2, 4)
+    )
     softmax({"normalization": norm, "smooth_alpha": 0.1}, (6, 3), integers(0, 3, 6))
     softmax({"normalization": norm, "out_grad": True}, (4, 3), integers(0, 3, 4), head="random")
-    softmax({"normalization": norm, "out_grad": True, "multi_output": True}, (2, 3, 4), integers(0, 3, 2, 4),
-            head="random")
+    softmax(
+        {"normalization": norm, "out_grad": True, "multi_output": True},
+        (2, 3, 4),
+        integers(0, 3, 2, 4),
+        head="random",
+    )
     softmax({"normalization": norm, "multi_output": True}, (2, 3, 4), integers(0, 3, 2, 4), train=False)
 softmax({"multi_output": True}, (2, 3, 2, 2), integers(0, 3, 2, 4))
 softmax({"multi_output": True}, (4, 3), integers(0, 3, 4))
@@ -53,6 +74,7 @@ softmax({"out_grad": True}, (4, 3), integers(0, 3, 4), head="random", req="add")
 
 LABELS = {"LinearRegressionOutput": normal, "LogisticRegressionOutput": None, "MAERegressionOutput": normal}
 for op, make in LABELS.items():
+
     def label(*shape, make=make):
         return make(*shape) if make else integers(0, 2, *shape)
 

@@ -1,4 +1,5 @@
 """Pooling in one, two and three dimensions, all types and conventions."""
+
 from parity.case_table import Table, distinct, integers, normal
 
 table = Table("pooling")
@@ -56,11 +57,30 @@ for p in (1, 2, 3):
     add({"pool_type": "lp", "p_value": p, "kernel": (2, 2), "stride": (2, 2)}, 1, 2, 4, 4)
     add({"pool_type": "lp", "p_value": p, "global_pool": True, "kernel": (1, 1)}, 1, 2, 3, 3)
 # Ties: which of the equal elements receives the gradient is part of the contract.
-add({"pool_type": "max", "kernel": (2, 2), "stride": (2, 2)}, 1, 2, 4, 4,
-    make=lambda *shape: integers(0, 2, *shape))
-add({"pool_type": "max", "kernel": (3, 3), "stride": (1, 1), "pad": (1, 1)}, 1, 2, 4, 4,
-    make=lambda *shape: integers(0, 2, *shape))
-add({"pool_type": "max", "kernel": (2, 2), "stride": (2, 2)}, 1, 2, 4, 4, dtype="float64",
-    make=lambda *shape: integers(0, 2, *shape))
+add(
+    {"pool_type": "max", "kernel": (2, 2), "stride": (2, 2)},
+    1,
+    2,
+    4,
+    4,
+    make=lambda *shape: integers(0, 2, *shape),
+)
+add(
+    {"pool_type": "max", "kernel": (3, 3), "stride": (1, 1), "pad": (1, 1)},
+    1,
+    2,
+    4,
+    4,
+    make=lambda *shape: integers(0, 2, *shape),
+)
+add(
+    {"pool_type": "max", "kernel": (2, 2), "stride": (2, 2)},
+    1,
+    2,
+    4,
+    4,
+    dtype="float64",
+    make=lambda *shape: integers(0, 2, *shape),
+)
 add({"kernel": (2, 2)}, 1, 2, 3, 3)
 add({"kernel": "(2, 2)", "pool_type": "avg"}, 1, 2, 3, 3, make=normal)

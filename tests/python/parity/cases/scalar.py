@@ -1,14 +1,36 @@
 """Elementwise operators of an array and a number."""
+
 from parity.case_table import Table, distinct, integers, positive, values
 
 table = Table("scalar")
 add = table.add
 
-ARITHMETIC = ("_plus_scalar", "_minus_scalar", "_rminus_scalar", "_mul_scalar", "_div_scalar", "_rdiv_scalar",
-              "_mod_scalar", "_rmod_scalar", "_power_scalar", "_rpower_scalar", "_hypot_scalar", "_maximum_scalar",
-              "_minimum_scalar")
-COMPARE = ("_equal_scalar", "_not_equal_scalar", "_greater_scalar", "_greater_equal_scalar", "_lesser_scalar",
-           "_lesser_equal_scalar", "_logical_and_scalar", "_logical_or_scalar", "_logical_xor_scalar")
+ARITHMETIC = (
+    "_plus_scalar",
+    "_minus_scalar",
+    "_rminus_scalar",
+    "_mul_scalar",
+    "_div_scalar",
+    "_rdiv_scalar",
+    "_mod_scalar",
+    "_rmod_scalar",
+    "_power_scalar",
+    "_rpower_scalar",
+    "_hypot_scalar",
+    "_maximum_scalar",
+    "_minimum_scalar",
+)
+COMPARE = (
+    "_equal_scalar",
+    "_not_equal_scalar",
+    "_greater_scalar",
+    "_greater_equal_scalar",
+    "_lesser_scalar",
+    "_lesser_equal_scalar",
+    "_logical_and_scalar",
+    "_logical_or_scalar",
+    "_logical_xor_scalar",
+)
 POSITIVE_DATA = ("_power_scalar", "_rdiv_scalar", "_rmod_scalar")
 
 for op in ARITHMETIC:
@@ -22,8 +44,16 @@ for op in ARITHMETIC:
     add(op, {"scalar": 0.3}, data=make(3, 4), dtype="float64")
     add(op, {"scalar": 1.5}, data=make(3, 4), dtype="float16")
     add(op, {"scalar": 1.5}, data=make(1), train=False)
-for op in ("_plus_scalar", "_minus_scalar", "_rminus_scalar", "_mul_scalar", "_maximum_scalar", "_minimum_scalar",
-           "_mod_scalar", "_rmod_scalar"):
+for op in (
+    "_plus_scalar",
+    "_minus_scalar",
+    "_rminus_scalar",
+    "_mul_scalar",
+    "_maximum_scalar",
+    "_minimum_scalar",
+    "_mod_scalar",
+    "_rmod_scalar",
+):
     for dtype in ("int32", "int64"):
         add(op, {"scalar": 3}, data=integers(1, 9, 3, 4), dtype=dtype)
 for op in ("_plus_scalar", "_mul_scalar"):

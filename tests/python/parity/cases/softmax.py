@@ -1,4 +1,5 @@
 """softmax, log_softmax and softmin."""
+
 from parity.case_table import Table, integers, normal, values
 
 table = Table("softmax")
@@ -29,8 +30,15 @@ add("softmax", {"use_length": True}, data=normal(3, 5), length=values([1, 3, 5])
 add("softmax", {"use_length": True}, data=normal(3, 5), length=values([2, 4, 5]).of("int64"))
 add("softmax", {"use_length": True, "axis": 1}, data=normal(2, 4, 3), length=integers(1, 5, 2, 3).of("int32"))
 add("softmax", {"use_length": True, "axis": 0}, data=normal(4, 3), length=integers(1, 5, 3).of("int32"))
-add("softmax", {"use_length": True, "axis": -1}, data=normal(2, 2, 4), length=integers(1, 5, 2, 2).of("int32"))
-add("softmax", {"use_length": True, "temperature": 2.0}, data=normal(3, 5), length=values([1, 3, 5]).of("int32"))
+add(
+    "softmax", {"use_length": True, "axis": -1}, data=normal(2, 2, 4), length=integers(1, 5, 2, 2).of("int32")
+)
+add(
+    "softmax",
+    {"use_length": True, "temperature": 2.0},
+    data=normal(3, 5),
+    length=values([1, 3, 5]).of("int32"),
+)
 add("softmax", {"use_length": True}, data=normal(3, 5), length=values([1, 3, 5]).of("int32"), dtype="float64")
 add("softmax", {"use_length": True}, data=normal(3, 5), length=values([0, 3, 5]).of("int32"), train=False)
 add("softmax", {"use_length": True}, data=normal(3, 5), length=values([1, 3, 5]).of("int32"), req="add")

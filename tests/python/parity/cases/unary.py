@@ -1,12 +1,39 @@
 """Elementwise functions of one array."""
+
 from parity.case_table import Table, distinct, positive, uniform, values
 
 table = Table("unary")
 add = table.add
 
-EVERYWHERE = ("exp", "square", "abs", "sigmoid", "tanh", "relu", "negative", "sign", "sin", "cos", "tan", "arctan",
-              "sinh", "cosh", "arcsinh", "expm1", "softsign", "floor", "ceil", "round", "rint", "fix", "trunc",
-              "degrees", "radians", "cbrt", "erf")
+EVERYWHERE = (
+    "exp",
+    "square",
+    "abs",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "negative",
+    "sign",
+    "sin",
+    "cos",
+    "tan",
+    "arctan",
+    "sinh",
+    "cosh",
+    "arcsinh",
+    "expm1",
+    "softsign",
+    "floor",
+    "ceil",
+    "round",
+    "rint",
+    "fix",
+    "trunc",
+    "degrees",
+    "radians",
+    "cbrt",
+    "erf",
+)
 POSITIVE = ("log", "sqrt", "rsqrt", "log2", "log10", "log1p", "reciprocal", "rcbrt")
 INSIDE = ("arcsin", "arccos", "arctanh")
 CORE = ("exp", "log", "sqrt", "square", "abs", "sigmoid", "tanh", "relu", "negative", "sign")
