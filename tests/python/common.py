@@ -25,7 +25,8 @@ def quiet_native_mxnet():
 
     Its own kernels rather than MKL-DNN's, because where the two disagree MKL-DNN's are wrong by finite
     differences or by the meaning of grad_req: a bias gradient without a weight gradient is never written,
-    'add' overwrites fix_gamma's gradient, average pooling in the 'full' convention loses gradient at the border.
+    'add' overwrites fix_gamma's gradient, average pooling in the 'full' convention loses
+    gradient at the border.
     The synchronous engine, because with the other one BatchNorm's moving averages sometimes miss an update.
     """
     for name, value in (

@@ -151,7 +151,7 @@ def test_operands_that_do_not_fit():
         with pytest.raises(TypeError):
             nd.array([1, 2]) + bad
         with pytest.raises(TypeError):
-            nd.array([1, 2]) > bad
+            _ = nd.array([1, 2]) > bad
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_unknown_inputs_and_attributes_are_named():
         mx.sym.FullyConnected(var())
     with pytest.raises(MXNetError, match=r"num_hidden.*(int.*x|x.*int)"):
         mx.sym.FullyConnected(var(), num_hidden="x")
-    with pytest.raises(MXNetError, match="nope.*sigmoid"):
+    with pytest.raises(MXNetError, match=r"nope.*sigmoid"):
         mx.sym.Activation(var(), act_type="nope")
     with pytest.raises(MXNetError, match=r"\bp\b"):
         mx.sym.Dropout(var(), p=2)

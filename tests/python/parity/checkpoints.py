@@ -109,7 +109,7 @@ def predict(mx, net, arguments: dict, auxiliary: dict) -> np.ndarray:
 
 
 def write_all(mx, folder: pathlib.Path) -> dict[str, np.ndarray]:
-    """Write every file with one engine; return what the other must find: outputs, and weights after resuming."""
+    """Write every file with one engine; return what the other must find."""
     facts = {}
     arguments, auxiliary = start(mx)
     mx.model.save_checkpoint(str(folder / "checkpoint"), EPOCH, symbol(mx), arguments, auxiliary)
@@ -140,7 +140,7 @@ def resume(mx, folder: pathlib.Path, optimizer: str, label: str) -> dict[str, np
 
 
 def check_all(mx, folder: pathlib.Path, facts: dict[str, np.ndarray], close) -> None:
-    """Everything that ``write_all`` promised holds when ``mx`` reads the files. ``close(a, b, what)`` compares."""
+    """Everything that ``write_all`` promised holds when ``mx`` reads it; ``close(a, b, what)`` compares."""
     net, arguments, auxiliary = mx.model.load_checkpoint(str(folder / "checkpoint"), EPOCH)
     expected_arguments, expected_auxiliary = start(mx)
     assert net.list_arguments() == symbol(mx).list_arguments()

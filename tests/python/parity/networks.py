@@ -26,7 +26,7 @@ def build(mx, name: str):
         return mx.sym.SoftmaxOutput(net, name="softmax")
     net = data
     for i, filters in enumerate((8, 16)):
-        # A bias before BatchNorm has no gradient but rounding noise, which Adam would blow up to a learning rate.
+        # A bias before BatchNorm has no gradient but rounding noise, which Adam would blow up.
         net = mx.sym.Convolution(
             net, kernel=(5, 5), num_filter=filters, no_bias=name == "lenet_bn", name=f"conv{i + 1}"
         )
