@@ -47,6 +47,7 @@ namespace {
 py::dtype numpy_dtype(DType type) { return py::dtype(type == DType::kBool ? std::string("bool") : dtype_name(type)); }
 
 DType dtype_from_numpy(const py::dtype& dtype) {
+  if (!dtype.attr("isnative").cast<bool>()) return DType::kUnknown;  // the other byte order: NumPy converts
   const char kind = dtype.kind();
   const auto size = dtype.itemsize();
   if (kind == 'f') return size == 4 ? DType::kFloat32 : size == 8 ? DType::kFloat64 : size == 2 ? DType::kFloat16 : DType::kUnknown;

@@ -100,13 +100,13 @@ py::tuple infer_shape(const Symbol& symbol, const py::dict& shapes, bool partial
 
 py::tuple infer_type(const Symbol& symbol, const py::dict& dtypes) {
   InferResult r = infer(symbol, {}, dtypes, false, 0);
-  infer_types(r.graph);
+  const bool complete = infer_types(r.graph, false);
   py::list args, outs, aux;
   for (int32_t id : r.variables) {
     (r.graph.nodes[id].is_aux ? aux : args).append(static_cast<int>(r.graph.dtype({id, 0})));
   }
   for (const EntryId& e : r.graph.outputs) outs.append(static_cast<int>(r.graph.dtype(e)));
-  return py::make_tuple(args, outs, aux);
+  return py::make_tuple(complete, args, outs, aux);
 }
 
 // Shapes and dtypes for simple_bind: fails with the first node that stays unknown.

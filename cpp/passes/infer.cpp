@@ -44,7 +44,7 @@ bool infer_shapes(Graph& graph) {
   return all_shapes_known(graph);
 }
 
-bool infer_types(Graph& graph) {
+bool infer_types(Graph& graph, bool assume_float32) {
   const int32_t n = static_cast<int32_t>(graph.nodes.size());
   auto sweep_all = [&] {
     bool changed = true;
@@ -59,7 +59,7 @@ bool infer_types(Graph& graph) {
   };
   sweep_all();
   // MXNet's default: what nothing determines is float32. One variable at a time, so that its users follow it.
-  for (int32_t id = 0; id < n; ++id) {
+  for (int32_t id = 0; assume_float32 && id < n; ++id) {
     const GraphNode& node = graph.nodes[id];
     if (node.op == nullptr && graph.dtypes[node.first_entry] == DType::kUnknown) {
       graph.dtypes[node.first_entry] = DType::kFloat32;

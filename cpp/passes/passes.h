@@ -10,7 +10,7 @@ namespace symbind {
 // Shape inference to a fixpoint, in both directions. Returns true when every shape is known.
 bool infer_shapes(Graph& graph);
 // The same for dtypes. Variables that nothing determines become float32.
-bool infer_types(Graph& graph);
+bool infer_types(Graph& graph, bool assume_float32 = true);
 // Fails at the first node with an unknown shape, naming the variables that would settle it.
 void check_complete(const Graph& graph);
 

@@ -84,6 +84,8 @@ class Executor:
         for name, value in kwargs.items():
             if name not in self._arg_names:
                 raise TypeError(f"[Executor.forward] unknown argument '{name}': expected one of {self._arg_names}")
+            if not isinstance(value, (NDArray, np.ndarray)):
+                raise TypeError(f"[Executor.forward] '{name}': got {type(value).__name__}, expected NDArray or numpy.ndarray")
             target = self.arg_arrays[self._arg_names.index(name)]
             if tuple(value.shape) != target.shape:
                 raise ValueError(

@@ -184,11 +184,30 @@ class Symbol:
         return (complete, *([() if s is None else s for s in group] for group in groups))
 
     def infer_type(self, *args: Any, **kwargs: Any) -> tuple:
-        """Infer dtypes from known ones. Returns (arg_types, out_types, aux_types) of NumPy scalar types."""
-        hints = {k: dtype_flag(v) for k, v in self._shape_hints(args, kwargs, "type").items()}
-        return tuple([dtype_from_flag(t) for t in group] for group in self.handle.infer_type(hints))
+        """Infer dtypes from known ones.
 
-    infer_type_partial = infer_type
+        Returns (arg_types, out_types, aux_types) of NumPy scalar types, or (None, None, None) with a warning when
+        something stays unknown.
+        """
+        complete, groups = self._infer_type(args, kwargs)
+        if not complete:
+            unknown = [n for n, t in zip(self.list_arguments(), groups[0]) if t is None]
+            warnings.warn(
+                "Cannot decide type for the following arguments. Consider providing them as input:\n\t"
+                + "\n\t".join(unknown[:10]),
+                stacklevel=2,
+            )
+            return (None, None, None)
+        return groups
+
+    def infer_type_partial(self, *args: Any, **kwargs: Any) -> tuple:
+        """Infer what can be inferred: as `infer_type`, with None for what stays unknown."""
+        return self._infer_type(args, kwargs)[1]
+
+    def _infer_type(self, args: tuple, kwargs: dict[str, Any]) -> tuple[bool, tuple]:
+        hints = {k: dtype_flag(v) for k, v in self._shape_hints(args, kwargs, "type").items()}
+        complete, *groups = self.handle.infer_type(hints)
+        return complete, tuple([None if t < 0 else dtype_from_flag(t) for t in group] for group in groups)
 
     def _infer_for_bind(self, shapes: dict[str, tuple], dtypes: dict[str, Any], unknown: int = 0) -> tuple:
         """Return (arg_shapes, arg_types, aux_shapes, aux_types); `dtypes` maps names to arrays or dtypes."""
