@@ -12,8 +12,8 @@ from networks import NETWORKS, Net
 class Case:
     """One thing to measure.
 
-    kind: "train" is one whole step (forward, backward, SGD-momentum update) per step; "infer" is one call from
-        NumPy input to NumPy output per step.
+    kind: "train": a step is forward, backward and SGD-momentum update; "infer": a step is one call from NumPy
+        input to NumPy output.
     network, options: entry of `networks.NETWORKS` and its keyword arguments.
     lr, momentum: of SGD; the gradient is that of the mean loss.
     check_steps: training steps whose losses must agree in all engines.
@@ -63,8 +63,8 @@ _ALL: list[Case] = [
     *_pair("resnet18", "resnet", 16, lr=0.01, check_steps=3, layers=18),
     *_pair("resnet50", "resnet", 8, lr=0.01, check_steps=3, layers=50),
     Case("resnet50_infer_b8", "infer", "resnet", 8, {"layers": 50}, batches=2),
-    Case("lstm_unrolled", "train", "lstm_lm", 20, {"unrolled": True}, lr=1.0, check_steps=3),
-    Case("lstm_fused", "train", "lstm_lm", 20, {"unrolled": False}, lr=1.0, check_steps=3),
+    Case("lstm_unrolled", "train", "lstm_lm", 20, {"unrolled": True}, lr=20.0, check_steps=6, batches=2),
+    Case("lstm_fused", "train", "lstm_lm", 20, {"unrolled": False}, lr=20.0, check_steps=6, batches=2),
 ]
 
 CASES: dict[str, Case] = {case.name: case for case in _ALL}

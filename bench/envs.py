@@ -27,7 +27,7 @@ class EnvError(Exception):
 
 @dataclass(frozen=True)
 class EnvSpec:
-    """folder: name under the cache (engines of one framework share it); pythons: first and last version that works."""
+    """folder: name under the cache (engines of one framework share it); pythons: first and last version."""
 
     folder: str
     requirements: tuple[str, ...]
@@ -38,8 +38,8 @@ _TORCH = EnvSpec("torch", ("torch==2.13.0", "numpy==2.4.6", "setuptools"), ((3, 
 
 ENGINES: dict[str, EnvSpec] = {
     "symbind": EnvSpec("symbind", ("numpy>=1.26", str(ROOT)), ((3, 9), (3, 14))),
-    # 1.9.1 is MXNet's last release: it uses aliases that NumPy 1.24 removed, and its own dependencies end at 3.10.
-    "mxnet": EnvSpec("mxnet", ("mxnet==1.9.1", "numpy==1.23.5"), ((3, 9), (3, 10))),
+    # MXNet's last release uses aliases that NumPy 1.24 removed; that NumPy has no wheels after Python 3.11.
+    "mxnet": EnvSpec("mxnet", ("mxnet==1.9.1", "numpy==1.23.5"), ((3, 9), (3, 11))),
     "torch_eager": _TORCH,
     "torch_channels_last": _TORCH,
     "torch_compile": _TORCH,
@@ -118,9 +118,9 @@ def find_python(engine: str) -> str:
             return candidate
     span = f"{first[0]}.{first[1]} to {last[0]}.{last[1]}"
     raise EnvError(
-        f"[envs] no Python for {engine}: got {', '.join(tried)}, expected {span} (with the venv module). Install one "
-        f"(for example `pyenv install {last[0]}.{last[1]}`), name one with --base-python {engine}=PATH, or name an "
-        f"environment that has {engine} with --python-for {engine}=PATH"
+        f"[envs] no Python for {engine}: got {', '.join(tried)}, expected {span} (with venv). Install one "
+        f"(for example `pyenv install {last[0]}.{last[1]}`), name one with --base-python {engine}=PATH, "
+        f"or name an environment that has {engine} with --python-for {engine}=PATH"
     )
 
 
@@ -136,7 +136,7 @@ def _candidates(first: Version, last: Version) -> Iterator[str]:
 
 
 def _version(python: str) -> Version | None:
-    """(major, minor), or None where it does not run or cannot make environments (a pyenv shim, a bare Debian)."""
+    """(major, minor), or None where it cannot run or make environments (a pyenv shim, a bare Debian)."""
     code = "import ensurepip, sys, venv; print(*sys.version_info[:2])"
     try:
         done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=30)

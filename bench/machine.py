@@ -37,7 +37,7 @@ def load() -> float:
 
 
 class Disturbance:
-    """Processor time that others take while workers are measured: what they used, and what the hypervisor stole.
+    """Processor time that other processes use, and the hypervisor steals, while workers are measured.
 
     Starts counting when made; `end` returns {"other_cores", "stolen_cores"}, averages over that time.
     """

@@ -1,4 +1,4 @@
-"""Measuring one case: check that all engines compute the same network, then alternate timed blocks between them."""
+"""One case: check that all engines compute the same network, then alternate timed blocks between them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from workers import EngineSpec, Unsupported, Worker, WorkerError
 
 @dataclass
 class Settings:
-    """threads: of every engine; rounds: timed blocks per engine; block_s: aimed length of a block; warmup_s: before
-    the first block; timeout_s: for any one answer of a worker."""
+    """threads: of every engine; rounds: timed blocks per engine; block_s: aimed length of a block;
+    warmup_s: before the first block; timeout_s: for any one answer of a worker."""
 
     threads: int = 2
     rounds: int = 15
@@ -134,17 +134,17 @@ def _alternate(
             entries[label]["samples_ms"].append(result[label]["seconds"] * 1e3 / blocks[label]["steps"])
 
 
-# ---- agreement ------------------------------------------------------------------------------------------------------
+# ---- agreement -----------------------------------------------------------------------------------
 
 
 def _compare(case: Case, checks: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
-    """Compare every engine with MXNet, or the first where MXNet is absent; raise Mismatch over the tolerance."""
+    """Compare every engine with MXNet, or the first where it is absent; raise Mismatch over tolerance."""
     labels = sorted(checks, key=lambda label: label != "mxnet")
     if not labels:
         return {"text": "check: no engine ran this case", "reference": None, "deviations": {}}
     reference = checks[labels[0]]
     losses = reference["losses"]
-    if losses and max(losses) - min(losses) < 10 * case.tolerance:
+    if losses and max(losses) - min(losses) < 10 * case.tolerance * max(losses):
         raise Mismatch(
             f"[check] {case.name}: losses {losses} hardly move, so they cannot show a wrong update"
         )
@@ -154,8 +154,8 @@ def _compare(case: Case, checks: dict[str, dict[str, list[float]]]) -> dict[str,
         detail = "; ".join(f"{label} differs by {value:.3g}" for label, value in wrong.items())
         shown = {label: [round(loss, 5) for loss in checks[label]["losses"]] for label in (labels[0], *wrong)}
         raise Mismatch(
-            f"[check] {case.name}: engines computed different networks, times not reported: got {detail} from "
-            f"{labels[0]}, expected at most {case.tolerance:g}; losses {shown}"
+            f"[check] {case.name}: engines computed different networks, no times reported: got {detail} "
+            f"from {labels[0]}, expected at most {case.tolerance:g}; losses {shown}"
         )
     what = f"{len(losses)} losses and outputs" if losses else "outputs"
     worst = max(deviations.values(), default=0.0)
@@ -168,7 +168,7 @@ def _compare(case: Case, checks: dict[str, dict[str, list[float]]]) -> dict[str,
 
 
 def deviation(reference: dict[str, list[float]], other: dict[str, list[float]]) -> float:
-    """Largest difference of losses or outputs, each relative to the reference's largest value; inf if shapes differ."""
+    """Largest difference of losses or outputs, relative to the reference's largest; inf if shapes differ."""
     worst = 0.0
     for key in ("losses", "outputs"):
         expected, got = reference[key], other[key]
@@ -186,7 +186,7 @@ def _distance(a: float, b: float) -> float:
     return difference if difference == difference else float("inf")  # NaN compares false with everything
 
 
-# ---- statistics -----------------------------------------------------------------------------------------------------
+# ---- statistics ----------------------------------------------------------------------------------
 
 
 def summary(samples: list[float]) -> dict[str, float]:
@@ -207,7 +207,7 @@ def summary(samples: list[float]) -> dict[str, float]:
 def ratios(record: dict[str, Any], subject: str) -> dict[str, dict[str, float]]:
     """How many times faster than each other engine the subject is.
 
-    median: ratio of the medians; low, high: quartiles of the ratios within each round, the spread of that number.
+    median: ratio of the medians; low, high: quartiles of the ratios within each round.
     """
     entries = {label: entry for label, entry in record["engines"].items() if entry["status"] == "ok"}
     if subject not in entries:

@@ -1,8 +1,8 @@
 """The benchmark networks as plain data: a list of nodes that every engine translates into its own framework.
 
-Shapes are MXNet's (and ONNX's): images NCHW, convolution weights OIHW, dense weights (units, inputs). Engines of
-frameworks that prefer other layouts convert once, while they prepare. Only the standard library is needed to build a
-network; `weights` and `batches` need NumPy and are called by workers alone.
+Shapes are MXNet's (and ONNX's): images NCHW, convolution weights OIHW, dense weights (units, inputs).
+Engines of frameworks that prefer other layouts convert once, while they prepare. Only the standard library
+is needed to build a network; `weights` and `batches` need NumPy and are called by workers alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Node:
 
 @dataclass
 class Param:
-    """One tensor of weights. `kind`: weight, bias, gamma, beta, mean or var (the last two are not trained)."""
+    """One tensor of weights. `kind`: weight, bias, gamma, beta, mean or var (those two not trained)."""
 
     name: str
     shape: Shape
@@ -47,6 +47,7 @@ class Net:
     data_high: None for float32 input in [-1, 1); for token ids (int32) the vocabulary size.
     classes: width of the softmax at the end, 0 for a network without a loss.
     rows: rows of that softmax, which is also the number of labels; the loss is the mean over rows.
+    label_shape: of the labels as users hold them, (batch,) or (time, batch).
     """
 
     data_shape: Shape
@@ -62,6 +63,10 @@ class Net:
     @property
     def rows(self) -> int:
         return self.output.shape[0]
+
+    @property
+    def label_shape(self) -> Shape:
+        return self.data_shape if self.data_high is not None else (self.rows,)
 
     def shape_of(self, name: str) -> Shape:
         if name == "data":
@@ -79,7 +84,7 @@ class Net:
         self._shapes: dict[str, Shape] = {}
         self._last = "data"
 
-    # ---- building -------------------------------------------------------------------------------------------
+    # ---- building --------------------------------------------------------------------------------
 
     def add(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:
         """Append a node (on the last one unless `inputs` are given) and its parameters; return its name."""
@@ -93,10 +98,10 @@ class Net:
         self._last = name
         return name
 
-    # ---- data, the same in every worker ---------------------------------------------------------------------
+    # ---- data, the same in every worker ----------------------------------------------------------
 
     def weights(self, seed: int) -> dict[str, Any]:
-        """Name -> float32 array. Each tensor has its own seed, so that no tensor depends on the order of others."""
+        """Name -> float32 array, each from its own seed, so that the order of tensors does not matter."""
         import numpy as np
 
         out = {}
@@ -112,7 +117,7 @@ class Net:
         return out
 
     def batches(self, seed: int, count: int) -> list[tuple[Any, Any]]:
-        """`count` pairs (data, labels): float32 or int32 data, int64 labels of length `rows` (None without a loss)."""
+        """`count` pairs: float32 or int32 data, int64 labels of length `rows` (None without a loss)."""
         import numpy as np
 
         out = []
@@ -127,7 +132,7 @@ class Net:
         return out
 
 
-# ---- shape rules: (attributes, input shapes) -> (output shape, [(suffix, shape, kind, scale)]) ---------------------
+# ---- shape rules: (attributes, input shapes) -> (output shape, [(suffix, shape, kind, scale)]) ---
 
 
 def _xavier(fan_in: int, fan_out: int) -> float:
@@ -169,7 +174,7 @@ def _embedding(attrs: dict[str, Any], x: Shape) -> tuple[Shape, list]:
 
 
 def _lstm(attrs: dict[str, Any], x: Shape) -> tuple[Shape, list]:
-    """Stacked LSTM over (time, batch, features) from zero states; gates in the order input, forget, cell, output."""
+    """Stacked LSTM over (time, batch, features) from zero states; gates: input, forget, cell, output."""
     hidden, width = attrs["hidden"], x[2]
     params: list = []
     attrs.setdefault("unrolled", False)
@@ -205,7 +210,7 @@ def _product(values: Shape) -> int:
     return out
 
 
-# ---- the networks ---------------------------------------------------------------------------------------------------
+# ---- the networks --------------------------------------------------------------------------------
 
 
 def mlp(batch: int, sizes: tuple[int, ...]) -> Net:
@@ -232,7 +237,7 @@ def lenet(batch: int) -> Net:
 
 
 def resnet(batch: int, layers: int, size: int = 224, classes: int = 1000) -> Net:
-    """ResNet 18 (basic blocks) or 50 (bottlenecks, stride in the 3x3 convolution); He et al., arXiv:1512.03385."""
+    """ResNet 18 or 50 (stride in the 3x3 convolution of a bottleneck); He et al., arXiv:1512.03385."""
     blocks = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}[layers]
     net = Net((batch, 3, size, size), classes=classes)
 
@@ -270,7 +275,7 @@ def resnet(batch: int, layers: int, size: int = 224, classes: int = 1000) -> Net
 
 
 def lstm_lm(batch: int, unrolled: bool, steps: int = 35, vocab: int = 10000, hidden: int = 200) -> Net:
-    """Word-level language model: embedding, two LSTM layers, one dense layer shared by all time steps, softmax."""
+    """Language model: embedding, two LSTM layers, one dense layer shared by all time steps, softmax."""
     net = Net((steps, batch), data_high=vocab, classes=vocab)
     net.add("embedding", "embed", vocab=vocab, size=hidden)
     net.add("lstm", "lstm", hidden=hidden, layers=2, unrolled=unrolled)

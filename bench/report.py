@@ -17,7 +17,7 @@ COLORS = {"symbind": "#d1495b"}
 PEERS = ["#30638e", "#5b8e7d", "#8cb369", "#bc9d4f", "#7d7abc", "#999999", "#4f6d7a", "#c08497"]
 
 
-# ---- table ----------------------------------------------------------------------------------------------------------
+# ---- table ---------------------------------------------------------------------------------------
 
 
 def markdown(record: dict[str, Any]) -> str:
@@ -44,10 +44,10 @@ def _machine_line(record: dict[str, Any]) -> str:
         version = next((value for key, value in named.items() if key not in ("python", "numpy")), "?")
         versions.append(f"{label} {version}")
     return (
-        f"{machine['cpu']} ({machine['cpu_model']}), {machine['cores']} cores, {settings['threads']} threads each; "
-        f"{record['date']}, revision {record['revision']}; {', '.join(versions)}; {settings['rounds']} alternating "
-        f"blocks of {settings['block_s']} s; load average {record['load_before']} before, "
-        f"{record.get('load_after', '?')} after."
+        f"{machine['cpu']} ({machine['cpu_model']}), {machine['cores']} cores, "
+        f"{settings['threads']} threads each; {record['date']}, revision {record['revision']}; "
+        f"{', '.join(versions)}; {settings['rounds']} alternating blocks of {settings['block_s']} s; "
+        f"load average {record['load_before']} before, {record.get('load_after', '?')} after."
     )
 
 
@@ -139,7 +139,7 @@ def _ms(value: float) -> str:
     return f"{value:.{1 if value >= 10 else 2 if value >= 1 else 3 if value >= 0.1 else 4}f}"
 
 
-# ---- plot -----------------------------------------------------------------------------------------------------------
+# ---- plot ----------------------------------------------------------------------------------------
 
 
 def plot(record: dict[str, Any], path: Path) -> Path | None:

@@ -1,6 +1,6 @@
 """Measure engines against each other on the benchmark cases; writes one JSON record, a table and a plot.
 
-    python bench/run.py --cases core --engines symbind,mxnet,torch_eager,onnxruntime --out bench/results/NAME.json
+    python bench/run.py --cases core --engines symbind,mxnet,torch_eager --out bench/results/NAME.json
 
 See bench/README.md. Only the standard library is needed (and matplotlib for the plot).
 """
@@ -86,10 +86,9 @@ def _run_all(
             if entry["status"] == "ok":
                 _log(f"  {label:20} {entry['median_ms']:10.4f} ms (best {entry['best_ms']:.4f}, "
                      f"IQR {entry['iqr_ms']:.4f}), {entry['peak_rss_mb']:.0f} MB")  # fmt: skip
-        if result["disturbance"]["other_cores"] > report.DISTURBED:
-            _log(
-                f"  disturbed: other processes used {result['disturbance']['other_cores']:.2f} cores meanwhile"
-            )
+        others = result["disturbance"]["other_cores"]
+        if others > report.DISTURBED:
+            _log(f"  disturbed: other processes used {others:.2f} cores meanwhile")
         record["cases"][case.name] = result
         if out:
             _write(out, record)
@@ -105,7 +104,7 @@ def _write(path: Path, record: dict[str, Any]) -> None:
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-# ---- command line ---------------------------------------------------------------------------------------------------
+# ---- command line --------------------------------------------------------------------------------
 
 
 def _split(values: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""One worker process for each engine, spoken to in JSON lines; it sleeps (SIGSTOP) while another one is measured."""
+"""One worker process for each engine, spoken to in JSON lines; idle ones are stopped (SIGSTOP)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Unsupported(Exception):
 class EngineSpec:
     """How to start the worker of one column of the table.
 
-    label: name in the table; engine: file in engines/ without `.py`; python: interpreter that has the framework;
+    label: name in the table; engine: file in engines/ without `.py`; python: interpreter with the framework;
     path: folder put first on PYTHONPATH, for a package used from its source tree; env: further variables.
     """
 
@@ -60,7 +60,7 @@ class Worker:
 
     def __init__(self, spec: EngineSpec, threads: int, timeout_s: float) -> None:
         self.spec, self._timeout_s, self._stopped = spec, timeout_s, False
-        self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")
+        self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             [spec.python, "-m", f"engines.{spec.engine}"],
             cwd=BENCH,

@@ -37,7 +37,7 @@ class ModuleSession(Session):
         start = time.perf_counter()
         self._module.bind(
             data_shapes=[("data", net.data_shape)],
-            label_shapes=[("softmax_label", (net.rows,))] if labelled and self._train else None,
+            label_shapes=[("softmax_label", net.label_shape)] if labelled and self._train else None,
             for_training=self._train,
         )
         self.metrics["bind_s"] = time.perf_counter() - start
@@ -48,7 +48,9 @@ class ModuleSession(Session):
 
         self._arrays = net.batches(case.seed, case.batches)
         self._batches = [
-            mx.io.DataBatch([mx.nd.array(data)], [mx.nd.array(labels)] if self._train else None)
+            mx.io.DataBatch(
+                [mx.nd.array(data)], [mx.nd.array(labels.reshape(net.label_shape))] if self._train else None
+            )
             for data, labels in self._arrays
         ]
         self._next = 0
@@ -90,7 +92,7 @@ class ModuleSession(Session):
         return out
 
 
-# ---- the network as a Symbol ----------------------------------------------------------------------------------------
+# ---- the network as a Symbol ---------------------------------------------------------------------
 
 
 def build_symbol(mx: Any, net: Any) -> Any:
@@ -99,7 +101,12 @@ def build_symbol(mx: Any, net: Any) -> Any:
         sources = [symbols[name] for name in node.inputs]
         symbols[node.name] = _BUILD[node.op](mx, node, *sources)
     out = symbols[net.output.name]
-    return mx.sym.SoftmaxOutput(out, name="softmax") if net.classes else out
+    if not net.classes:
+        return out
+    if len(net.label_shape) == 1:
+        return mx.sym.SoftmaxOutput(out, name="softmax")
+    labels = mx.sym.Reshape(mx.sym.Variable("softmax_label"), shape=(-1,))
+    return mx.sym.SoftmaxOutput(out, labels, name="softmax")
 
 
 def _lstm(mx: Any, node: Any, x: Any) -> Any:
@@ -123,7 +130,8 @@ _BUILD: dict[str, Any] = {
     "batchnorm": lambda mx, n, x: mx.sym.BatchNorm(
         x, fix_gamma=False, eps=n.attrs["eps"], momentum=n.attrs["momentum"], name=n.name),
     "maxpool": lambda mx, n, x: mx.sym.Pooling(
-        x, pool_type="max", kernel=n.attrs["kernel"], stride=n.attrs["stride"], pad=n.attrs["pad"], name=n.name),
+        x, pool_type="max", kernel=n.attrs["kernel"], stride=n.attrs["stride"], pad=n.attrs["pad"],
+        name=n.name),
     "global_avgpool": lambda mx, n, x: mx.sym.Pooling(
         x, pool_type="avg", global_pool=True, kernel=(1, 1), name=n.name),
     "relu": lambda mx, n, x: mx.sym.Activation(x, act_type="relu", name=n.name),

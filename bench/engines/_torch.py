@@ -1,7 +1,7 @@
 """PyTorch engines: eager, channels-last and compiled share this code.
 
-The network is a torch.fx graph of ordinary modules, which PyTorch turns into the same straight-line `forward` that a
-user would write by hand.
+The network is a torch.fx graph of ordinary modules, which PyTorch turns into the same straight-line
+`forward` that a user would write by hand.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class TorchEngine:
         if self._channels_last and not net.has_images:
             raise Unsupported("no convolutions: the same as torch_eager")
         if self._compiled and case.network == "chain":
-            raise Unsupported("torch.compile does not finish on a graph of this many nodes")
+            raise Unsupported("the compiler makes one loop of the chain: the cost of a node does not show")
         return TorchSession(case, net, self._channels_last, self._compiled)
 
 
@@ -115,7 +115,7 @@ def _with_softmax(model: nn.Module) -> Any:
     return lambda data: torch.softmax(forward(data), 1)
 
 
-# ---- the network as modules ------------------------------------------------------------------------------------------
+# ---- the network as modules ----------------------------------------------------------------------
 
 
 class _Lstm(nn.LSTM):

@@ -7,8 +7,8 @@
     {"cmd": "memory"}                  -> {"peak_rss_mb": ...}
     {"cmd": "quit"}
 
-Any answer may be {"error": "..."} instead. An engine file calls `serve(load)`; `load(threads)` imports its framework
-and returns an object with `versions() -> dict` and `prepare(case) -> Session`.
+Any answer may be {"error": "..."} instead. An engine file calls `serve(load)`; `load(threads)` imports its
+framework and returns an object with `versions() -> dict` and `prepare(case) -> Session`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import traceback
 from typing import Any, Callable
 
 CHECK_ROWS = 128
-"""Rows of the softmax that the check looks at: enough to tell networks apart, small beside the step's own memory."""
+"""Rows of the softmax that the check looks at: enough to tell networks apart, little memory."""
 
 
 class Unsupported(Exception):
@@ -45,7 +45,7 @@ class Session(abc.ABC):
 
     @abc.abstractmethod
     def check_train(self) -> Any:
-        """Run one training step; return the probabilities (first CHECK_ROWS rows) of its forward pass and labels."""
+        """Run one training step; return probabilities of its forward (first CHECK_ROWS rows) and labels."""
 
     @abc.abstractmethod
     def check_infer(self) -> list[Any]:
@@ -108,7 +108,7 @@ def _status_mb(field: str) -> float:
 
 
 def _die_with_parent() -> None:
-    """The driver stops idle workers with SIGSTOP; should the driver be killed, nobody would wake them again."""
+    """The driver stops idle workers with SIGSTOP: were it killed, nobody would wake them again."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
@@ -116,7 +116,7 @@ def _die_with_parent() -> None:
 def serve(load: Callable[[int], Any]) -> None:
     """Answer requests until "quit" or end of input."""
     _die_with_parent()
-    # Frameworks print to stdout as they like: keep the protocol on a descriptor of its own, send the rest to stderr.
+    # Frameworks print to stdout as they like: the protocol gets a descriptor of its own, the rest stderr.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     state: dict[str, Any] = {}

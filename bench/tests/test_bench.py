@@ -1,4 +1,4 @@
-"""The benchmark harness itself: networks, agreement check, statistics, workers, report. No framework is needed."""
+"""The benchmark harness itself: networks, agreement check, statistics, workers, report."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def test_case_is_measured_and_reported(fake, tmp_path):
     assert result["ratios"]["mxnet"]["median"] == pytest.approx(theirs["median_ms"] / ours["median_ms"])
 
     record = {
-        "machine": {"cpu": "C", "cpu_model": "M", "cores": 2}, "settings": {"threads": 2, "rounds": 3, "block_s": 0.01},
+        "machine": {"cpu": "C", "cpu_model": "M", "cores": 2},
+        "settings": {"threads": 2, "rounds": 3, "block_s": 0.01},
         "date": "D", "revision": "R", "subject": "symbind", "load_before": 0,
         "engines": {label: {} for label in result["engines"]}, "cases": {"mlp_small": result},
     }  # fmt: skip
@@ -142,7 +143,7 @@ def test_case_is_measured_and_reported(fake, tmp_path):
 
 def test_engines_that_disagree_are_refused(fake):
     specs = [fake("mxnet"), fake("wrong", skew=0.05)]
-    with pytest.raises(measure.Mismatch, match="wrong differs by .* from mxnet"):
+    with pytest.raises(measure.Mismatch, match=r"wrong differs by .* from mxnet"):
         measure.run_case(cases.CASES["mlp_small"], specs, SETTINGS, lambda text: None)
 
 
@@ -162,6 +163,6 @@ def test_missing_python_names_the_remedy(monkeypatch):
     monkeypatch.setattr(envs, "_candidates", lambda first, last: iter([sys.executable]))
     monkeypatch.setattr(envs, "_version", lambda python: (3, 99))
     with pytest.raises(
-        envs.EnvError, match=r"no Python for mxnet: .*expected 3.9 to 3.10.*--python-for mxnet=PATH"
+        envs.EnvError, match=r"no Python for mxnet: .*expected 3.9 to 3.11.*--python-for mxnet=PATH"
     ):
         envs.find_python("mxnet")
