@@ -8,6 +8,8 @@
 //     }
 //   };
 //
+// A params struct may have `void finish(const char* op)`: called after parsing, it checks fields against each other
+// and fills in defaults that depend on other fields.
 // The same visit parses attribute strings and describes the fields for docs, signatures and stubs.
 // Field types: bool, int64_t, double, std::string, Tuple, OptTuple, FloatTuple, DType, Choice, std::optional of the scalars.
 #pragma once
@@ -170,6 +172,11 @@ struct ParamsSpec {
 
 [[noreturn]] void fail_unknown_attribute(const char* op, const AttrMap& attrs, const std::vector<FieldInfo>& fields);
 
+template <class P, class = void>
+struct HasFinish : std::false_type {};
+template <class P>
+struct HasFinish<P, std::void_t<decltype(std::declval<P&>().finish(""))>> : std::true_type {};
+
 template <class P>
 ParamsSpec params_spec() {
   ParamsSpec spec;
@@ -189,6 +196,7 @@ ParamsSpec params_spec() {
       blank.visit(describer);
       fail_unknown_attribute(op, attrs, describer.fields);
     }
+    if constexpr (HasFinish<P>::value) params->finish(op);
     return params;
   };
   return spec;

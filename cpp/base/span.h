@@ -16,7 +16,15 @@ class Span {
   Span(std::vector<U>& v) : data_(v.data()), size_(v.size()) {}
   template <class U>
   Span(const std::vector<U>& v) : data_(v.data()), size_(v.size()) {}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winit-list-lifetime"
+#endif
+  // For arguments of a call: the list lives until the end of the full expression.
   Span(std::initializer_list<std::remove_const_t<T>> v) : data_(v.begin()), size_(v.size()) {}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
   T* data() const { return data_; }
   size_t size() const { return size_; }

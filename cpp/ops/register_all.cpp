@@ -5,6 +5,7 @@ namespace symbind {
 
 void register_activation_ops();
 void register_copy_ops();
+void register_convolution_ops();
 void register_dropout_ops();
 void register_elemwise_binary_ops();
 void register_embedding_ops();
@@ -24,6 +25,7 @@ void register_all_ops() {
   static const bool once = [] {
     register_activation_ops();
     register_copy_ops();
+    register_convolution_ops();
     register_dropout_ops();
     register_elemwise_binary_ops();
     register_embedding_ops();

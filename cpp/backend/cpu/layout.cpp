@@ -28,13 +28,13 @@ Kernel make_reorder_kernel(const TensorDesc& from, const TensorDesc& to) {
         ", expected the same shape and dtype");
   if (same_layout(from.layout, to.layout)) return copy_kernel(from.bytes());
 #if SYMBIND_ONEDNN
-  const onednn::Desc source = onednn::desc_of(from), target = onednn::desc_of(to);
-  const dnnl::reorder::primitive_desc pd(onednn::engine(), source, onednn::engine(), target,
-                                         onednn::attributes());
+  // Weights of grouped convolutions have a layout with one dimension more than their shape; row-major is the
+  // same memory under both.
+  const onednn::Desc* known = onednn::layout_desc(from.layout ? from.layout : to.layout);
+  const onednn::Desc plain = onednn::row_major(known->get_dims());
   onednn::KernelBuilder builder;
-  builder.add(dnnl::reorder(pd),
-              {{DNNL_ARG_FROM, source, onednn::in(0)}, {DNNL_ARG_TO, target, onednn::out(0)}},
-              pd.scratchpad_desc());
+  builder.add_reorder(from.layout ? *onednn::layout_desc(from.layout) : plain, onednn::in(0),
+                      to.layout ? *onednn::layout_desc(to.layout) : plain, onednn::out(0));
   return builder.build();
 #else
   fail("[_reorder] this build has no layouts other than row-major");

@@ -69,28 +69,41 @@ const Desc* layout_desc(const LayoutPtr& layout) {
   return l == nullptr ? nullptr : &l->desc;
 }
 
-void append_post_ops(dnnl::post_ops& ops, Span<const PostOp> post_ops) {
+namespace {
+
+struct Eltwise {
+  dnnl::algorithm algorithm;
+  float alpha, beta;
+};
+
+Eltwise eltwise_of(const PostOp& op) {
   using dnnl::algorithm;
+  switch (op.kind) {
+    case PostOp::kRelu:
+      return {algorithm::eltwise_relu, op.alpha, 0};
+    case PostOp::kSigmoid:
+      return {algorithm::eltwise_logistic, 0, 0};
+    case PostOp::kTanh:
+      return {algorithm::eltwise_tanh, 0, 0};
+    case PostOp::kSoftRelu:
+      return {algorithm::eltwise_soft_relu, 1, 0};
+    case PostOp::kClip:
+      return {algorithm::eltwise_clip, op.alpha, op.beta};
+    case PostOp::kSum:
+      break;
+  }
+  fail("[oneDNN] a sum is not an elementwise post-op");
+}
+
+}  // namespace
+
+void append_post_ops(dnnl::post_ops& ops, Span<const PostOp> post_ops) {
   for (const PostOp& op : post_ops) {
-    switch (op.kind) {
-      case PostOp::kRelu:
-        ops.append_eltwise(algorithm::eltwise_relu, op.alpha, 0);
-        break;
-      case PostOp::kSigmoid:
-        ops.append_eltwise(algorithm::eltwise_logistic, 0, 0);
-        break;
-      case PostOp::kTanh:
-        ops.append_eltwise(algorithm::eltwise_tanh, 0, 0);
-        break;
-      case PostOp::kSoftRelu:
-        ops.append_eltwise(algorithm::eltwise_soft_relu, 1, 0);
-        break;
-      case PostOp::kClip:
-        ops.append_eltwise(algorithm::eltwise_clip, op.alpha, op.beta);
-        break;
-      case PostOp::kSum:
-        ops.append_sum(1.f);
-        break;
+    if (op.kind == PostOp::kSum) {
+      ops.append_sum(1.f);
+    } else {
+      const Eltwise e = eltwise_of(op);
+      ops.append_eltwise(e.algorithm, e.alpha, e.beta);
     }
   }
 }
@@ -171,12 +184,56 @@ void KernelBuilder::copy_unless_same(int from_in, int to_out, size_t bytes) {
   });
 }
 
+void KernelBuilder::add_reorder(const Desc& from, Slot from_slot, const Desc& to, Slot to_slot) {
+  const dnnl::reorder::primitive_desc pd(engine(), from, engine(), to, attributes());
+  add(dnnl::reorder(pd), {{DNNL_ARG_FROM, from, from_slot}, {DNNL_ARG_TO, to, to_slot}},
+      pd.scratchpad_desc());
+}
+
+Slot KernelBuilder::stage_in(const Desc& given, const Desc& wanted, Slot slot) {
+  if (given == wanted) return slot;
+  const Slot staged = temp(wanted.get_size());
+  add_reorder(given, slot, wanted, staged);
+  return staged;
+}
+
+Slot KernelBuilder::stage_out(const Desc& made, const Desc& given, Slot slot) {
+  if (given == made) return slot;
+  staged_.push_back({made, given, temp(made.get_size()), slot});
+  return staged_.back().temp;
+}
+
+void KernelBuilder::flush_staged() {
+  for (const Staged& s : staged_) add_reorder(s.made, s.temp, s.given, s.slot);
+  staged_.clear();
+}
+
 Kernel KernelBuilder::build() {
+  flush_staged();
   Kernel kernel;
   kernel.run = &State::run;
   kernel.self = state_;
   kernel.workspace = workspace_;
   return kernel;
+}
+
+void add_post_ops_after(KernelBuilder& builder, Span<const PostOp> post_ops, const Desc& desc, Slot slot) {
+  for (const PostOp& op : post_ops) {
+    if (op.kind == PostOp::kSum) {
+      const dnnl::binary::primitive_desc pd(engine(), dnnl::algorithm::binary_add, desc, desc, desc,
+                                            attributes());
+      builder.add(
+          dnnl::binary(pd),
+          {{DNNL_ARG_SRC_0, desc, slot}, {DNNL_ARG_SRC_1, desc, in(op.input)}, {DNNL_ARG_DST, desc, slot}},
+          pd.scratchpad_desc());
+    } else {
+      const Eltwise e = eltwise_of(op);
+      const dnnl::eltwise_forward::primitive_desc pd(engine(), dnnl::prop_kind::forward_inference,
+                                                     e.algorithm, desc, desc, e.alpha, e.beta, attributes());
+      builder.add(dnnl::eltwise_forward(pd), {{DNNL_ARG_SRC, desc, slot}, {DNNL_ARG_DST, desc, slot}},
+                  pd.scratchpad_desc());
+    }
+  }
 }
 
 void prepare_sums(KernelBuilder& builder, Span<const PostOp> post_ops, size_t out_bytes) {

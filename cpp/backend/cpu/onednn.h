@@ -29,7 +29,7 @@ Desc any_format(const dnnl::memory::dims& dims);
 
 // The descriptor as an engine layout; null when it is row-major.
 LayoutPtr layout_of(const Desc& desc);
-// True when the layout is one of this backend's with the given number of dimensions.
+// The descriptor behind a layout; null for row-major.
 const Desc* layout_desc(const LayoutPtr& layout);
 
 void append_post_ops(dnnl::post_ops& ops, Span<const PostOp> post_ops);
@@ -65,16 +65,31 @@ class KernelBuilder {
   void add(const dnnl::primitive& primitive, std::initializer_list<Argument> arguments,
            const Desc& scratchpad = {});
   void add(Call call);
+  void add_reorder(const Desc& from, Slot from_slot, const Desc& to, Slot to_slot);
+  // Where a primitive that wants its argument as `wanted` finds what is at `slot` as `given`: a temporary
+  // that a reorder fills, or `slot` itself.
+  Slot stage_in(const Desc& given, const Desc& wanted, Slot slot);
+  // Where a primitive that makes `made` shall write so that flush_staged() leaves it at `slot` as `given`.
+  Slot stage_out(const Desc& made, const Desc& given, Slot slot);
+  void flush_staged();
   // Copies an input into an output unless they are the same memory: what a sum post-op adds to.
   void copy_unless_same(int from_in, int to_out, size_t bytes);
   Kernel build();
 
  private:
   struct State;
+  struct Staged {
+    Desc made, given;
+    Slot temp, slot;
+  };
+
   std::shared_ptr<State> state_;
+  std::vector<Staged> staged_;
   size_t workspace_ = 0;
 };
 
+// Post-ops as primitives of their own, on the tensor at `slot`: for primitives that cannot take them.
+void add_post_ops_after(KernelBuilder& builder, Span<const PostOp> post_ops, const Desc& desc, Slot slot);
 // The copies that the sums among the post-ops need before a primitive whose result is output 0.
 void prepare_sums(KernelBuilder& builder, Span<const PostOp> post_ops, size_t out_bytes);
 

@@ -1,0 +1,117 @@
+#include "backend/cpu/convolution.h"
+
+#include "backend/cpu/portable_convolution.h"
+#include "backend/cpu/run_in_float.h"
+#if SYMBIND_ONEDNN
+#include "backend/cpu/onednn.h"
+#include "backend/cpu/onednn_convolution.h"
+#endif
+
+namespace symbind {
+namespace {
+
+bool use_onednn([[maybe_unused]] const ConvGeometry& g, [[maybe_unused]] DType dtype) {
+#if SYMBIND_ONEDNN
+  return dtype == DType::kFloat32 && onednn::enabled() && onednn::takes_conv(g);
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+bool ConvGeometry::pointwise() const {
+  for (int i = 0; i < 3; ++i) {
+    if (kernel[i] != 1 || stride[i] != 1 || pad[i] != 0) return false;
+  }
+  return true;
+}
+
+Kernel make_conv_forward(const ConvGeometry& g, const TensorDesc& data, const TensorDesc& weight,
+                         const TensorDesc* bias, const TensorDesc& out, Span<const PostOp> post_ops,
+                         bool is_train) {
+  if (data.dtype == DType::kFloat16) {
+    std::vector<TensorDesc> in{data, weight};
+    if (bias != nullptr) in.push_back(*bias);
+    size_t inputs = in.size();
+    for (const PostOp& op : post_ops) {
+      if (op.kind == PostOp::kSum) inputs = std::max(inputs, static_cast<size_t>(op.input) + 1);
+    }
+    in.resize(inputs, out);  // what sums add has the output's shape
+    const TensorDesc bias_float = bias != nullptr ? in_float(*bias) : TensorDesc{};
+    return run_in_float(
+        make_conv_forward(g, in_float(data), in_float(weight), bias != nullptr ? &bias_float : nullptr,
+                          in_float(out), post_ops, is_train),
+        in, {out});
+  }
+#if SYMBIND_ONEDNN
+  if (use_onednn(g, data.dtype)) {
+    return onednn::make_conv_forward(g, data, weight, bias != nullptr, out, post_ops, is_train);
+  }
+#endif
+  return portable::conv_forward(g, data.dtype, bias != nullptr, post_ops);
+}
+
+Kernel make_conv_backward_data(const ConvGeometry& g, const TensorDesc& out_grad, const TensorDesc& weight,
+                               const TensorDesc& data_grad) {
+  if (out_grad.dtype == DType::kFloat16) {
+    return run_in_float(make_conv_backward_data(g, in_float(out_grad), in_float(weight), in_float(data_grad)),
+                        {out_grad, weight}, {data_grad});
+  }
+#if SYMBIND_ONEDNN
+  if (use_onednn(g, out_grad.dtype)) return onednn::make_conv_backward_data(g, out_grad, weight, data_grad);
+#endif
+  return portable::conv_backward_data(g, out_grad.dtype);
+}
+
+Kernel make_conv_backward_weight(const ConvGeometry& g, const TensorDesc& out_grad, const TensorDesc& data,
+                                 const TensorDesc& weight_grad, const TensorDesc* bias_grad) {
+  if (out_grad.dtype == DType::kFloat16) {
+    std::vector<TensorDesc> out{weight_grad};
+    if (bias_grad != nullptr) out.push_back(*bias_grad);
+    const TensorDesc bias_float = bias_grad != nullptr ? in_float(*bias_grad) : TensorDesc{};
+    return run_in_float(
+        make_conv_backward_weight(g, in_float(out_grad), in_float(data), in_float(weight_grad),
+                                  bias_grad != nullptr ? &bias_float : nullptr),
+        {out_grad, data}, out);
+  }
+#if SYMBIND_ONEDNN
+  if (use_onednn(g, out_grad.dtype)) {
+    return onednn::make_conv_backward_weight(g, out_grad, data, weight_grad, bias_grad != nullptr);
+  }
+#endif
+  return portable::conv_backward_weight(g, out_grad.dtype, bias_grad != nullptr);
+}
+
+void choose_conv_forward_layouts([[maybe_unused]] const ConvGeometry& g, [[maybe_unused]] bool is_train,
+                                 TensorDesc& data, TensorDesc& weight, TensorDesc& out) {
+  data.layout = weight.layout = out.layout = nullptr;
+#if SYMBIND_ONEDNN
+  // The layouts of a channels-last convolution are those of its tensors as they are.
+  if (use_onednn(g, data.dtype) && !g.channels_last) {
+    onednn::choose_conv_forward_layouts(g, is_train, data, weight, out);
+  }
+#endif
+}
+
+void choose_conv_backward_data_layouts([[maybe_unused]] const ConvGeometry& g, TensorDesc& out_grad,
+                                       TensorDesc& weight, TensorDesc& data_grad) {
+  out_grad.layout = weight.layout = data_grad.layout = nullptr;
+#if SYMBIND_ONEDNN
+  if (use_onednn(g, out_grad.dtype) && !g.channels_last) {
+    onednn::choose_conv_backward_data_layouts(g, out_grad, weight, data_grad);
+  }
+#endif
+}
+
+void choose_conv_backward_weight_layouts([[maybe_unused]] const ConvGeometry& g, TensorDesc& out_grad,
+                                         TensorDesc& data, TensorDesc& weight_grad) {
+  out_grad.layout = data.layout = weight_grad.layout = nullptr;
+#if SYMBIND_ONEDNN
+  if (use_onednn(g, out_grad.dtype) && !g.channels_last) {
+    onednn::choose_conv_backward_weight_layouts(g, out_grad, data, weight_grad);
+  }
+#endif
+}
+
+}  // namespace symbind
