@@ -122,8 +122,7 @@ void emit_steps(Program& program, std::vector<Kernel>& kernels) {
 }
 
 // Differentiates and makes the gradients outputs; returns the external number of every output.
-std::vector<int> add_training_outputs(Graph& graph, const ExternalMap& map, const CompileOptions& options,
-                                      Program& program) {
+std::vector<int> add_training_outputs(Graph& graph, const ExternalMap& map, const CompileOptions& options) {
   std::vector<int> externals;
   for (int i = 0; i < map.num_outputs; ++i) externals.push_back(map.output(i));
   std::vector<int32_t> wrt;
@@ -160,13 +159,17 @@ std::vector<int> add_training_outputs(Graph& graph, const ExternalMap& map, cons
     graph.outputs.push_back(g);
     externals.push_back(map.grad(arg));
   }
-  for (size_t id = 0; id < graph.nodes.size(); ++id) {
-    const int first = map.head_grad(0), e = graph.nodes[id].external;
-    if (graph.nodes[id].op == nullptr && e >= first && e < first + map.num_outputs) {
-      program.needed_head_grads.push_back(e - first);
-    }
-  }
   return externals;
+}
+
+// Head gradients that something reads: those of losses and behind BlockGrad are not asked for.
+std::vector<int> read_head_grads(const Graph& graph, const ExternalMap& map, const std::vector<int32_t>& uses) {
+  std::vector<int> needed;
+  for (const GraphNode& node : graph.nodes) {
+    const int i = node.external - map.head_grad(0);
+    if (node.op == nullptr && i >= 0 && i < map.num_outputs && uses[node.first_entry] > 0) needed.push_back(i);
+  }
+  return needed;
 }
 
 }  // namespace
@@ -201,7 +204,7 @@ Kernel node_kernel(const Graph& graph, int32_t id, const std::vector<int32_t>& u
 
 std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const CompileOptions& options) {
   auto program = std::make_unique<Program>();
-  const std::vector<int> externals = add_training_outputs(graph, map, options, *program);
+  const std::vector<int> externals = add_training_outputs(graph, map, options);
   if (!options.observable) {
     if (env_flag("SYMBIND_SIMPLIFY", true)) {
       simplify(graph, options.is_train);
@@ -218,6 +221,7 @@ std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const Comp
   split_forward_backward(graph, request.entry_external);
 
   const std::vector<int32_t> uses = count_uses(graph);
+  program->needed_head_grads = read_head_grads(graph, map, uses);
   std::vector<Kernel> kernels(graph.nodes.size());
   request.workspace_bytes.assign(graph.nodes.size(), 0);
   for (int32_t id = 0; id < static_cast<int32_t>(graph.nodes.size()); ++id) {

@@ -36,7 +36,7 @@ struct MakeLossParams {
     v("grad_scale", grad_scale, 1.0, "The gradient of every element.");
     v("valid_thresh", valid_thresh, 0.0, "Elements above it are valid; for normalization 'valid'.");
     v.choice("normalization", normalization, {"null", "batch", "valid"}, 0,
-             "Divide the gradient by nothing, by the length of the first axis or by the number of valid "
+             "Divide the gradient by nothing, by the product of all axes but the last or by the number of valid "
              "elements.");
   }
 };
@@ -48,8 +48,9 @@ Kernel make_loss_backward(const KernelRequest& r) {
   const int64_t n = shape.size();
   const T threshold = T(p.valid_thresh);
   const bool count = p.normalization == Normalization::kValid;
-  const double scale = p.normalization == Normalization::kBatch && shape.ndim() > 0 && shape[0] > 0
-                           ? p.grad_scale / static_cast<double>(shape[0])
+  // MXNet's "batch" is every axis but the last: 1 for a vector.
+  const double scale = p.normalization == Normalization::kBatch && shape.ndim() > 0 && n > 0
+                           ? p.grad_scale / static_cast<double>(n / shape.at(-1))
                            : p.grad_scale;
   return make_kernel([=](void* const* in, void* const* out, void*) {
     const T* x = static_cast<const T*>(in[0]);

@@ -66,11 +66,11 @@ Kernel backward_kernel(int64_t n, Kind kind, double scale) {
     const T* y = static_cast<const T*>(in[0]);
     const L* label = static_cast<const L*>(in[1]);
     T* g = static_cast<T*>(out[0]);
-    const A s = static_cast<A>(scale);
+    const A s = static_cast<A>(static_cast<float>(scale));  // rounded, as MXNet keeps it
     parallel_for(n, kElementGrain, [=](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const A d = A(y[i]) - static_cast<A>(label[i]);
-        g[i] = T(kind == Kind::kMae ? s * A((d > 0) - (d < 0)) : s * d);
+        g[i] = T(kind == Kind::kMae ? (d > 0 ? s : -s) : s * d);
       }
     });
   });
@@ -111,7 +111,7 @@ void register_regression_output_ops() {
   register_kind("LogisticRegressionOutput", Kind::kLogistic,
                 "The sigmoid; its gradient is that of the cross entropy: grad_scale * (out - label) / outputs per sample.");
   register_kind("MAERegressionOutput", Kind::kMae,
-                "The identity; its gradient is that of the absolute error: grad_scale * sign(out - label) / outputs per sample.");
+                "The identity; its gradient is that of the absolute error: grad_scale * (out > label ? 1 : -1) / outputs per sample.");
 }
 
 }  // namespace symbind

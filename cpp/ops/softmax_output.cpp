@@ -23,7 +23,7 @@ struct Params {
     v("preserve_shape", preserve_shape, false, "Softmax over the last axis, whatever the number of dimensions.");
     v.choice("normalization", normalization, {"null", "batch", "valid"}, 0,
              "Divides the gradient by 1, the batch size, or the number of labels that are not ignored.");
-    v("out_grad", out_grad, false, "Multiply by the gradient of the output instead of ignoring it.");
+    v("out_grad", out_grad, false, "Multiply the gradient by the output, which is what MXNet 1.9.1 does under this name.");
     v("smooth_alpha", smooth_alpha, 0.0, "Label smoothing: the part of the probability spread over the other classes.");
   }
 };
@@ -63,7 +63,7 @@ void infer_shape(ShapeContext& c) {
   if (p.multi_output) {
     // (N, d1, ...), or the same numbers as (N, d1 * ...).
     const Shape& given = c.in[1];
-    if (data.known() && given.known() && given.ndim() == 2 && data.ndim() > 3 && given[0] == data[0] &&
+    if (data.known() && given.known() && given.ndim() == 2 && given[0] == data[0] &&
         given[1] == data.product(2, data.ndim())) {
       return;
     }
@@ -75,11 +75,9 @@ void infer_shape(ShapeContext& c) {
     }
     label.push_back(data[0]);
     for (int i = 2; i < data.ndim(); ++i) label.push_back(data[i]);
-  } else if (p.preserve_shape) {
-    for (int i = 0; i + 1 < data.ndim(); ++i) label.push_back(data[i]);
   } else {
-    label.push_back(data[0]);
-    if (c.in[1].known() && data[0] >= 0 && c.in[1].ndim() == 2 && c.in[1][0] == data[0] && c.in[1][1] == 1) return;
+    // Also without preserve_shape, where only the first N labels count.
+    for (int i = 0; i + 1 < data.ndim(); ++i) label.push_back(data[i]);
   }
   c.set_in(1, label);
 }
@@ -132,14 +130,14 @@ double count_valid(const BackwardSpec& s, const L* label) {
   return static_cast<double>(std::max<int64_t>(valid, 1));
 }
 
-// Inputs output, label and, with out_grad, the gradient of the output.
+// Inputs output, label.
 template <class T, class L>
 Kernel backward_kernel(BackwardSpec s) {
   return make_kernel([s](void* const* in, void* const* out, void*) {
     using A = accumulate_t<T>;
     const T* y = static_cast<const T*>(in[0]);
     const L* label = static_cast<const L*>(in[1]);
-    const T* head = s.p.out_grad ? static_cast<const T*>(in[2]) : nullptr;
+    const T* head = s.p.out_grad ? y : nullptr;
     T* g = static_cast<T*>(out[0]);
     const Layout3 l = s.l;
     double divisor = count_valid<T>(s, label);
@@ -147,7 +145,7 @@ Kernel backward_kernel(BackwardSpec s) {
     // With one label per position, MXNet also divides by the number of positions (null and batch normalization).
     if (s.p.multi_output && s.p.normalization != Normalization::kValid) divisor *= static_cast<double>(std::max<int64_t>(l.inner, 1));
     const A scale = static_cast<A>(s.p.grad_scale / divisor);
-    const A smooth = static_cast<A>(s.p.smooth_alpha);
+    const A smooth = static_cast<A>(s.p.multi_output ? 0.0 : s.p.smooth_alpha);  // MXNet smooths only without positions
     const A other = l.classes > 1 ? smooth / static_cast<A>(l.classes - 1) : A(0);
     parallel_for(l.outer * l.inner, row_grain(l), [=](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
@@ -201,14 +199,6 @@ void register_softmax_output_ops() {
     });
   };
   OpDef& back = register_loss_backward(op, op.params);
-  op.gradient = [](GradContext& c) -> std::vector<EntryId> {
-    std::vector<EntryId> inputs{c.output(0), c.input(1)};
-    if (as<Params>(c.params()).out_grad) inputs.push_back(c.out_grad(0));
-    return {{c.backward("_backward_SoftmaxOutput", inputs, {0}), 0}, EntryId{}};
-  };
-  op.loss_when = [](const void* p) { return !as<Params>(p).out_grad; };
-  back.inputs = {"output", "label", "out_grad"};
-  back.num_inputs = [](const void* p) { return as<Params>(p).out_grad ? 3 : 2; };
   back.traits.inplace = {{0, 0}};
   back.kernel = backward;
 }
