@@ -1,4 +1,9 @@
-"""Operators that start the backward pass: SoftmaxOutput, the regressions, MakeLoss."""
+"""Operators that start the backward pass: SoftmaxOutput, the regressions, MakeLoss.
+
+Two things are not recorded because MXNet 1.9.1 gets them wrong: SoftmaxOutput with ``out_grad`` multiplies by its
+own output instead of the output's gradient, and under grad_req 'add' SoftmaxOutput and the regressions overwrite
+or scale what was there. Both are tested against NumPy instead.
+"""
 
 from parity.case_table import Table, integers, normal, positive, uniform, values
 
@@ -17,7 +22,6 @@ softmax({}, (4, 1), integers(0, 1, 4))
 softmax({}, (4, 3), integers(0, 3, 4), train=False)
 softmax({}, (4, 3), integers(0, 3, 4), dtype="float64")
 softmax({}, (4, 3), integers(0, 3, 4), dtype="float16")
-softmax({}, (4, 3), integers(0, 3, 4), req="add")
 softmax({}, (2, 3, 2), integers(0, 2, 2, 3))
 softmax({}, (4, 3), uniform(4, 3, low=0.0, high=1.0))
 softmax({"grad_scale": 2.0}, (4, 3), uniform(4, 3, low=0.0, high=1.0))
@@ -55,13 +59,6 @@ for norm in ("null", "batch", "valid"):
         {"normalization": norm, "preserve_shape": True, "use_ignore": True}, (2, 4, 3), integers(-1, 3, 2, 4)
     )
     softmax({"normalization": norm, "smooth_alpha": 0.1}, (6, 3), integers(0, 3, 6))
-    softmax({"normalization": norm, "out_grad": True}, (4, 3), integers(0, 3, 4), head="random")
-    softmax(
-        {"normalization": norm, "out_grad": True, "multi_output": True},
-        (2, 3, 4),
-        integers(0, 3, 2, 4),
-        head="random",
-    )
     softmax({"normalization": norm, "multi_output": True}, (2, 3, 4), integers(0, 3, 2, 4), train=False)
 softmax({"multi_output": True}, (2, 3, 2, 2), integers(0, 3, 2, 4))
 softmax({"multi_output": True}, (4, 3), integers(0, 3, 4))
@@ -70,7 +67,6 @@ softmax({"smooth_alpha": 0.2, "use_ignore": True}, (6, 3), integers(-1, 3, 6))
 softmax({"smooth_alpha": 0.1, "multi_output": True}, (2, 3, 4), integers(0, 3, 2, 4))
 softmax({"preserve_shape": True}, (2, 4, 3), integers(0, 3, 2, 4), dtype="float64")
 softmax({"preserve_shape": True}, (2, 4, 3), uniform(2, 4, 3, low=0.0, high=1.0))
-softmax({"out_grad": True}, (4, 3), integers(0, 3, 4), head="random", req="add")
 
 LABELS = {"LinearRegressionOutput": normal, "LogisticRegressionOutput": None, "MAERegressionOutput": normal}
 for op, make in LABELS.items():
@@ -83,8 +79,8 @@ for op, make in LABELS.items():
     add(op, {}, data=normal(4, 1), label=label(4), head=None)
     add(op, {}, data=normal(4), label=label(4), head=None)
     add(op, {}, data=normal(2, 3, 2), label=label(2, 3, 2), head=None)
-    add(op, {}, data=normal(4, 3), label=label(4, 3), head=None, req="add")
-    add(op, {}, data=normal(4, 3), label=label(4, 3), head=None, dtype="float64")
+    # MXNet keeps the scale of the gradient in float32.
+    add(op, {}, data=normal(4, 3), label=label(4, 3), head=None, dtype="float64", rtol=1e-7)
     add(op, {}, data=normal(4, 3), label=label(4, 3), head=None, train=False)
     for scale in (0.5, 2.0, 0.0):
         add(op, {"grad_scale": scale}, data=normal(4, 3), label=label(4, 3), head=None)

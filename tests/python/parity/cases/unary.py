@@ -41,7 +41,8 @@ CORE = ("exp", "log", "sqrt", "square", "abs", "sigmoid", "tanh", "relu", "negat
 for op in EVERYWHERE + POSITIVE + INSIDE:
     make = positive if op in POSITIVE else distinct if op in EVERYWHERE else uniform
     add(op, {}, data=make(2, 3, 4))
-    add(op, {}, data=make(3, 4), dtype="float64")
+    # MXNet keeps the constants of these three in float32.
+    add(op, {}, data=make(3, 4), dtype="float64", rtol=1e-7 if op in ("degrees", "radians", "erf") else None)
     add(op, {}, data=make(2, 1, 3), req="add")
     if op in CORE:
         add(op, {}, data=make(1))
