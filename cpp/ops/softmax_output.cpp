@@ -74,7 +74,11 @@ void infer_shape(ShapeContext& c) {
       return;
     }
     label.push_back(data[0]);
-    for (int i = 2; i < data.ndim(); ++i) label.push_back(data[i]);
+    if (given.has_rank() && given.ndim() == data.ndim() - 1) {
+      for (int i = 2; i < data.ndim(); ++i) label.push_back(data[i]);
+    } else {  // what MXNet infers when nothing is said
+      label.push_back(data.known() ? data.product(2, data.ndim()) : -1);
+    }
   } else {
     // Also without preserve_shape, where only the first N labels count.
     for (int i = 0; i + 1 < data.ndim(); ++i) label.push_back(data[i]);
