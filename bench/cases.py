@@ -41,10 +41,16 @@ class Case:
 
 
 def _pair(
-    name: str, network: str, batch: int, lr: float = 0.05, check_steps: int = 5, **options: Any
+    name: str,
+    network: str,
+    batch: int,
+    lr: float = 0.05,
+    check_steps: int = 5,
+    batches: int = 4,
+    **options: Any,
 ) -> list[Case]:
     """A training case and the batch-1 inference of the same network."""
-    train = Case(name, "train", network, batch, options, lr=lr, check_steps=check_steps)
+    train = Case(name, "train", network, batch, options, lr=lr, check_steps=check_steps, batches=batches)
     return [train, Case(f"{name}_infer", "infer", network, 1, options)]
 
 
@@ -60,8 +66,8 @@ _ALL: list[Case] = [
     _chain("chain", 16000),
     _chain("chain_1k", 1000),
     _chain("chain_200k", 200000),
-    *_pair("resnet18", "resnet", 16, lr=0.01, check_steps=3, layers=18),
-    *_pair("resnet50", "resnet", 8, lr=0.01, check_steps=3, layers=50),
+    *_pair("resnet18", "resnet", 16, lr=0.001, check_steps=3, batches=2, layers=18),
+    *_pair("resnet50", "resnet", 8, lr=0.001, check_steps=3, batches=2, layers=50),
     Case("resnet50_infer_b8", "infer", "resnet", 8, {"layers": 50}, batches=2),
     Case("lstm_unrolled", "train", "lstm_lm", 20, {"unrolled": True}, lr=20.0, check_steps=6, batches=2),
     Case("lstm_fused", "train", "lstm_lm", 20, {"unrolled": False}, lr=20.0, check_steps=6, batches=2),

@@ -66,20 +66,19 @@ def _prepare(
     workers = {}
     for spec in specs:
         worker = stack.enter_context(Worker(spec, settings.threads, settings.timeout_s))
+        entry = entries[spec.label] = {}
         try:
-            hello = worker.ask("hello", threads=settings.threads)
-            prepared = worker.ask("prepare", case=case.to_json())
-            checked = worker.ask("check", steps=case.check_steps)
+            entry.update(worker.ask("hello", threads=settings.threads))
+            entry.update(worker.ask("prepare", case=case.to_json()))
+            entry["check"] = worker.ask("check", steps=case.check_steps)
+            workers[spec.label] = worker
         except Unsupported as why:
-            entries[spec.label] = {"status": "unsupported", "reason": str(why)}
+            entry.update(status="unsupported", reason=str(why))
             worker.close()
         except WorkerError as error:
-            entries[spec.label] = {"status": "failed", "reason": str(error)}
+            entry.update(status="failed", reason=str(error))
             log(f"  {spec.label} failed: {error}")
             worker.close()
-        else:
-            entries[spec.label] = {**hello, **prepared, "check": checked}
-            workers[spec.label] = worker
     return workers
 
 
@@ -93,7 +92,7 @@ def _each(
             results[label] = action(workers[label])
         except WorkerError as error:
             workers.pop(label).close()
-            entries[label] = {"status": "failed", "reason": str(error)}
+            entries[label].update(status="failed", reason=str(error))
             log(f"  {label} failed: {error}")
     return results
 

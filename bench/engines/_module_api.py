@@ -68,13 +68,15 @@ class ModuleSession(Session):
         self._mx.nd.waitall()
 
     def _run_infer(self, steps: int) -> None:
-        module, arrays, count = self._module, self._arrays, len(self._arrays)
-        batch = self._batches[0]
-        inputs = batch.data[0]
+        infer, arrays, count = self._infer, self._arrays, len(self._arrays)
         for step in range(steps):
-            inputs[:] = arrays[step % count][0]
-            module.forward(batch, is_train=False)
-            module.get_outputs()[0].asnumpy()
+            infer(arrays[step % count][0])
+
+    def _infer(self, data: Any) -> Any:
+        batch = self._batches[0]
+        batch.data[0][:] = data
+        self._module.forward(batch, is_train=False)
+        return self._module.get_outputs()[0].asnumpy()
 
     def check_train(self) -> tuple[Any, Any]:
         index = self._next % len(self._batches)
@@ -85,11 +87,7 @@ class ModuleSession(Session):
         return probabilities, self._arrays[index][1]
 
     def check_infer(self) -> list[Any]:
-        out = []
-        for data, _ in self._arrays:
-            self._module.forward(self._mx.io.DataBatch([self._mx.nd.array(data)]), is_train=False)
-            out.append(self._module.get_outputs()[0].asnumpy())
-        return out
+        return [self._infer(data) for data, _ in self._arrays]
 
 
 # ---- the network as a Symbol ---------------------------------------------------------------------

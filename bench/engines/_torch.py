@@ -37,7 +37,7 @@ class TorchSession(Session):
     def __init__(self, case: Any, net: Any, channels_last: bool, compiled: bool) -> None:
         super().__init__()
         self._train = case.kind == "train"
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self._channels_last = channels_last
         model = build_model(net).train(self._train)
         _load(model, net, case.seed)
         if channels_last:
@@ -69,7 +69,7 @@ class TorchSession(Session):
 
     def _input(self, data: Any) -> torch.Tensor:
         tensor = torch.from_numpy(data)
-        return tensor.contiguous(memory_format=self._format) if tensor.dim() == 4 else tensor
+        return tensor.contiguous(memory_format=torch.channels_last) if self._channels_last else tensor
 
     def run(self, steps: int) -> None:
         (self._run_train if self._train else self._run_infer)(steps)
@@ -85,15 +85,13 @@ class TorchSession(Session):
         self._next += steps
 
     def _run_infer(self, steps: int) -> None:
-        arrays, count, forward = self._arrays, len(self._arrays), self._forward
-        from_numpy = torch.from_numpy
-        last = self._format is torch.channels_last
+        infer, arrays, count = self._infer, self._arrays, len(self._arrays)
         with torch.inference_mode():
             for step in range(steps):
-                data = from_numpy(arrays[step % count][0])
-                if last:
-                    data = data.contiguous(memory_format=torch.channels_last)
-                forward(data).numpy()
+                infer(arrays[step % count][0])
+
+    def _infer(self, data: Any) -> Any:
+        return self._forward(self._input(data)).numpy()
 
     def check_train(self) -> tuple[Any, Any]:
         index = self._next % len(self._batches)
@@ -107,7 +105,7 @@ class TorchSession(Session):
 
     def check_infer(self) -> list[Any]:
         with torch.inference_mode():
-            return [self._forward(self._input(data)).numpy() for data, _ in self._arrays]
+            return [self._infer(data) for data, _ in self._arrays]
 
 
 def _with_softmax(model: nn.Module) -> Any:

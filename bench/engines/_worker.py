@@ -130,11 +130,18 @@ def serve(load: Callable[[int], Any]) -> None:
             answer = {"unsupported": str(why)}
         except Exception as error:  # the driver records the failure and goes on with the other engines
             traceback.print_exc()
-            answer = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+            answer = {"error": _one_line(error)}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
     sys.stderr.flush()
     os._exit(0)  # several frameworks crash in their own teardown
+
+
+def _one_line(error: Exception) -> str:
+    """Type, first line of the text, and the place it came from."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    text = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {text} ({os.path.basename(place.filename)}:{place.lineno})"
 
 
 def _answer(state: dict[str, Any], request: dict[str, Any], load: Callable[[int], Any]) -> dict[str, Any]:
