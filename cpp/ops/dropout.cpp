@@ -23,6 +23,9 @@ struct Params {
     v("axes", axes, Tuple{}, "Axes along which one mask is shared.");
     v("cudnn_off", cudnn_off, std::optional<bool>(false), "Accepted and ignored.");
   }
+  void finish(const char* op) {
+    check(p >= 0 && p < 1, "[", op, "] attribute 'p': got ", p, ", expected a probability in [0, 1)");
+  }
 };
 
 bool active(const Params& p, bool is_train) { return (is_train || p.mode == Mode::kAlways) && p.p > 0; }
@@ -134,7 +137,6 @@ void register_dropout_ops() {
   op.num_visible_outputs = [](const void*) { return 1; };
   op.infer_shape = [](ShapeContext& c) {
     const Params& p = as<Params>(c.params);
-    check(p.p >= 0 && p.p < 1, "[Dropout] p: got ", p.p, ", expected a probability in [0, 1)");
     c.set_out(0, c.in[0]);
     c.set_in(0, c.out[0]);
     if (c.in[0].has_rank()) c.set_out(1, mask_shape(p, c.in[0]));

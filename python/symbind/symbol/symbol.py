@@ -124,7 +124,12 @@ class Symbol:
 
     # -- attributes ------------------------------------------------------------------------------------------------
     def attr(self, key: str) -> str | None:
-        """Return one attribute of the node, None when it is not set. ``lr_mult`` finds ``__lr_mult__`` too."""
+        """Return one attribute of the node, None when it is not set.
+
+        ``name`` is the node's name; ``lr_mult`` finds ``__lr_mult__`` too.
+        """
+        if key == "name":
+            return self.name
         value = self.handle.attr(key)
         return self.handle.attr(f"__{key}__") if value is None else value
 
