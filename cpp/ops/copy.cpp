@@ -35,9 +35,10 @@ struct MakeLossParams {
   void visit(V& v) {
     v("grad_scale", grad_scale, 1.0, "The gradient of every element.");
     v("valid_thresh", valid_thresh, 0.0, "Elements above it are valid; for normalization 'valid'.");
-    v.choice("normalization", normalization, {"null", "batch", "valid"}, 0,
-             "Divide the gradient by nothing, by the product of all axes but the last or by the number of valid "
-             "elements.");
+    v.choice(
+        "normalization", normalization, {"null", "batch", "valid"}, 0,
+        "Divide the gradient by nothing, by the product of all axes but the last or by the number of valid "
+        "elements.");
   }
 };
 

@@ -27,4 +27,19 @@ inline Kernel elementwise_kernel(const KernelRequest& r, const MapFn (&row)[kNum
                     static_cast<int>(r.in.size()), cost, constant);
 }
 
+// Builds a kernel for float32 and float64 tensors; others are converted: float16 to float32, integers to
+// float64.
+inline Kernel floating_kernel(const KernelRequest& r,
+                              const std::function<Kernel(const KernelRequest&)>& build) {
+  const DType type = r.in[0].dtype;
+  if (type == DType::kFloat32 || type == DType::kFloat64) return build(r);
+  return compute_as(type == DType::kFloat16 ? DType::kFloat32 : DType::kFloat64, r.in, r.out,
+                    [&](Span<const TensorDesc> in, Span<const TensorDesc> out) {
+                      KernelRequest wide = r;
+                      wide.in = in;
+                      wide.out = out;
+                      return build(wide);
+                    });
+}
+
 }  // namespace symbind

@@ -4,19 +4,26 @@
 namespace symbind {
 
 void register_activation_ops();
-void register_copy_ops();
+void register_arg_reduce_ops();
+void register_broadcast_binary_ops();
+void register_cast_clip_ops();
 void register_convolution_ops();
+void register_copy_ops();
+void register_dot_ops();
 void register_dropout_ops();
 void register_elemwise_binary_ops();
 void register_embedding_ops();
 void register_fully_connected_ops();
 void register_init_ops();
 void register_join_split_ops();
+void register_optimizer_update_ops();
 void register_random_ops();
+void register_reduce_ops();
 void register_regression_output_ops();
 void register_reorder_ops();
 void register_reshape_ops();
 void register_scalar_ops();
+void register_softmax_ops();
 void register_softmax_output_ops();
 void register_transpose_ops();
 void register_unary_math_ops();
@@ -24,19 +31,26 @@ void register_unary_math_ops();
 void register_all_ops() {
   static const bool once = [] {
     register_activation_ops();
-    register_copy_ops();
+    register_arg_reduce_ops();
+    register_broadcast_binary_ops();
+    register_cast_clip_ops();
     register_convolution_ops();
+    register_copy_ops();
+    register_dot_ops();
     register_dropout_ops();
     register_elemwise_binary_ops();
     register_embedding_ops();
     register_fully_connected_ops();
     register_init_ops();
     register_join_split_ops();
+    register_optimizer_update_ops();
     register_random_ops();
+    register_reduce_ops();
     register_regression_output_ops();
     register_reorder_ops();
     register_reshape_ops();
     register_scalar_ops();
+    register_softmax_ops();
     register_softmax_output_ops();
     register_transpose_ops();
     register_unary_math_ops();

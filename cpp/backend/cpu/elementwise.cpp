@@ -210,8 +210,8 @@ void parallel_convert(const void* from, DType from_type, void* to, DType to_type
   });
 }
 
-Kernel compute_as(const KernelRequest& request, DType compute,
-                  const std::function<Kernel(const KernelRequest&)>& build) {
+Kernel compute_as(DType compute, Span<const TensorDesc> given_in, Span<const TensorDesc> given_out,
+                  const BuildKernel& build) {
   struct Operand {
     DType type;
     int64_t n;
@@ -235,12 +235,9 @@ Kernel compute_as(const KernelRequest& request, DType compute,
     return operands;
   };
   std::vector<TensorDesc> in, out;
-  const std::vector<Operand> sources = plan(request.in, in);
-  const std::vector<Operand> targets = plan(request.out, out);
-  KernelRequest inner = request;
-  inner.in = in;
-  inner.out = out;
-  const Kernel kernel = build(inner);
+  const std::vector<Operand> sources = plan(given_in, in);
+  const std::vector<Operand> targets = plan(given_out, out);
+  const Kernel kernel = build(in, out);
   // Pointer arrays live in the kernel: running it allocates nothing, and a kernel runs in one thread at a
   // time.
   std::vector<void*> in_pointers(sources.size()), out_pointers(targets.size());

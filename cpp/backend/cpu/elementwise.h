@@ -3,10 +3,12 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <vector>
 
 #include "backend/cpu/isa.h"
 #include "base/dtype.h"
-#include "graph/op.h"
+#include "base/kernel.h"
 
 namespace symbind {
 
@@ -91,9 +93,10 @@ Kernel map_kernel(ElementMap map, int64_t n, int inputs, Cost cost, const Consta
 // Copies n elements on all threads, converting.
 void parallel_convert(const void* from, DType from_type, void* to, DType to_type, int64_t n);
 
-// Runs a kernel that knows only `compute` on tensors of another dtype: inputs are converted into the
-// workspace first, outputs afterwards. `build` receives the request with the dtypes replaced.
-Kernel compute_as(const KernelRequest& request, DType compute,
-                  const std::function<Kernel(const KernelRequest&)>& build);
+// Runs a kernel that knows only `compute` on tensors of other dtypes: inputs are converted into the workspace
+// first, outputs afterwards. `build` receives the descriptions with the dtype replaced.
+using BuildKernel = std::function<Kernel(Span<const TensorDesc> in, Span<const TensorDesc> out)>;
+Kernel compute_as(DType compute, Span<const TensorDesc> in, Span<const TensorDesc> out,
+                  const BuildKernel& build);
 
 }  // namespace symbind

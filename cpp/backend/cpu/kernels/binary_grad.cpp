@@ -27,6 +27,11 @@ GRAD(MinimumLhs, a <= b ? g : T(0))
 GRAD(MinimumRhs, a > b ? g : T(0))
 GRAD(HypotLhs, g*(a / m_hypot(a, b)))
 GRAD(HypotRhs, g*(b / m_hypot(a, b)))
+// Of reductions: g is the data x, a the gradient of the result, b the result.
+GRAD(Extremum, g == b ? a : T(0))
+GRAD(Product, a*(b / g))
+GRAD(NanProduct, g == g ? a * (b / g) : T(0))
+GRAD(Norm, a*(g / b))
 #undef GRAD
 
 // One input; b is the address of the parameters.

@@ -18,45 +18,45 @@ enum ComputeType : int { kF32, kF64, kI32, kI64, kNumComputeTypes };
 using MapFn = void (*)(const void* a, const void* b, const void* c, void* y, int64_t n, unsigned scalars);
 inline constexpr unsigned kScalarA = 1, kScalarB = 2, kScalarC = 4;
 
-// y = f(a). Floating types all; kI32, kI64 where integers have an exact meaning of their own.
-#define SYMBIND_UNARY_OPS(X)                                                                               \
-  X(Relu)                                                                                                  \
-  X(Sigmoid) X(Tanh) X(SoftSign) X(SoftRelu) X(Exp) X(Expm1) X(Log) X(Log1p) X(Log2) X(Log10) X(Sqrt)      \
-      X(Rsqrt) X(Cbrt) X(Rcbrt) X(Square) X(Reciprocal) X(Abs) X(Sign) X(Negative) X(Round) X(Rint) X(Fix) \
-          X(Floor) X(Ceil) X(Trunc) X(Sin) X(Cos) X(Tan) X(Arcsin) X(Arccos) X(Arctan) X(Sinh) X(Cosh)     \
-              X(Arcsinh) X(Arccosh) X(Arctanh) X(Degrees) X(Radians) X(Erf) X(Erfinv) X(Gamma) X(GammaLn)  \
-                  X(LogicalNot) X(Gelu)
+// clang-format off
 
-// y = a * f'(b): the derivative of the unary function, b is its input or its output (unary_grad_input says
-// which).
-#define SYMBIND_UNARY_GRADS(X)                                                                           \
-  X(Relu)                                                                                                \
-  X(Sigmoid) X(Tanh) X(SoftSign) X(SoftRelu) X(Expm1) X(Log2) X(Log10) X(Log1p) X(Sqrt) X(Rsqrt) X(Cbrt) \
-      X(Rcbrt) X(Square) X(Reciprocal) X(Abs) X(Sin) X(Cos) X(Tan) X(Arcsin) X(Arccos) X(Arctan) X(Sinh) \
-          X(Cosh) X(Arcsinh) X(Arccosh) X(Arctanh) X(Erf) X(Erfinv) X(Gamma) X(GammaLn) X(Gelu)
+// y = f(a). Floating types all; kI32, kI64 where integers have an exact meaning of their own.
+#define SYMBIND_UNARY_OPS(X)                                                                              \
+  X(Identity) X(Relu) X(Sigmoid) X(Tanh) X(SoftSign) X(SoftRelu) X(Exp) X(Expm1) X(Log) X(Log1p) X(Log2)  \
+  X(Log10) X(Sqrt) X(Rsqrt) X(Cbrt) X(Rcbrt) X(Square) X(Reciprocal) X(Abs) X(Sign) X(Negative) X(Round)  \
+  X(Rint) X(Fix) X(Floor) X(Ceil) X(Trunc) X(Sin) X(Cos) X(Tan) X(Arcsin) X(Arccos) X(Arctan) X(Sinh)     \
+  X(Cosh) X(Arcsinh) X(Arccosh) X(Arctanh) X(Degrees) X(Radians) X(Erf) X(Erfinv) X(Gamma) X(GammaLn)     \
+  X(LogicalNot) X(Gelu)
+
+// y = a * f'(b): the derivative of the unary function; kernels/unary_grad.cpp says whether b is its input or output.
+// NanSum is that of the reduction: a where b is not NaN.
+#define SYMBIND_UNARY_GRADS(X)                                                                            \
+  X(Relu) X(Sigmoid) X(Tanh) X(SoftSign) X(SoftRelu) X(Expm1) X(Log2) X(Log10) X(Log1p) X(Sqrt) X(Rsqrt)  \
+  X(Cbrt) X(Rcbrt) X(Square) X(Reciprocal) X(Abs) X(Sin) X(Cos) X(Tan) X(Arcsin) X(Arccos) X(Arctan)      \
+  X(Sinh) X(Cosh) X(Arcsinh) X(Arccosh) X(Arctanh) X(Erf) X(Erfinv) X(Gamma) X(GammaLn) X(Gelu) X(NanSum)
 
 // y = f(a, b). Mod has the sign of b and is 0 for b == 0; integer division by zero gives 0.
-#define SYMBIND_BINARY_OPS(X)                                                                         \
-  X(Add)                                                                                              \
-  X(Sub) X(Mul) X(Div) X(Mod) X(Power) X(Maximum) X(Minimum) X(Hypot) X(Equal) X(NotEqual) X(Greater) \
-      X(GreaterEqual) X(Lesser) X(LesserEqual) X(LogicalAnd) X(LogicalOr) X(LogicalXor)
+#define SYMBIND_BINARY_OPS(X)                                                                             \
+  X(Add) X(Sub) X(Mul) X(Div) X(Mod) X(Power) X(Maximum) X(Minimum) X(Hypot) X(Equal) X(NotEqual)         \
+  X(Greater) X(GreaterEqual) X(Lesser) X(LesserEqual) X(LogicalAnd) X(LogicalOr) X(LogicalXor)
 
 // y = a * df/db(b, c) or a * df/dc(b, c): derivatives of binary functions. Floating types.
-#define SYMBIND_BINARY_GRADS(X)                                                                             \
-  X(MulLhs)                                                                                                 \
-  X(MulRhs) X(DivLhs) X(DivRhs) X(ModRhs) X(PowerLhs) X(PowerRhs) X(MaximumLhs) X(MaximumRhs) X(MinimumLhs) \
-      X(MinimumRhs) X(HypotLhs) X(HypotRhs)
+// The last four are gradients of reductions: a is the data, b the gradient of the result, c the result.
+#define SYMBIND_BINARY_GRADS(X)                                                                           \
+  X(MulLhs) X(MulRhs) X(DivLhs) X(DivRhs) X(ModRhs) X(PowerLhs) X(PowerRhs) X(MaximumLhs) X(MaximumRhs)   \
+  X(MinimumLhs) X(MinimumRhs) X(HypotLhs) X(HypotRhs) X(Extremum) X(Product) X(NanProduct) X(Norm)
 
-// y = f(a; params) or, for gradients, y = a * f'(b; params). The last input is the address of the parameters
-// in the compute type: Clip (lo, hi), LeakyRelu (slope), Elu (slope), HardSigmoid (alpha, beta), SmoothL1
-// (sigma^2), Affine (scale, shift).
-#define SYMBIND_PARAM_OPS(X)                                                                                \
-  X(Clip)                                                                                                   \
-  X(ClipGrad) X(LeakyRelu) X(LeakyReluGrad) X(Elu) X(EluGrad) X(HardSigmoid) X(HardSigmoidGrad) X(SmoothL1) \
-      X(SmoothL1Grad) X(Affine)
+// y = f(a; params) or, for gradients, y = a * f'(b; params). The last input is the address of the parameters in the
+// compute type: Clip (lo, hi), LeakyRelu (slope), Elu (slope), HardSigmoid (alpha, beta), SmoothL1 (sigma^2),
+// Affine (scale, shift).
+#define SYMBIND_PARAM_OPS(X)                                                                              \
+  X(Clip) X(ClipGrad) X(LeakyRelu) X(LeakyReluGrad) X(Elu) X(EluGrad) X(HardSigmoid) X(HardSigmoidGrad)   \
+  X(SmoothL1) X(SmoothL1Grad) X(Affine)
 
 // Reductions. nansum and nanprod leave NaN out; L1 is the sum of magnitudes, SumSquares that of squares.
 #define SYMBIND_REDUCE_OPS(X) X(Sum) X(Prod) X(Max) X(Min) X(NanSum) X(NanProd) X(L1) X(SumSquares)
+
+// clang-format on
 
 #define SYMBIND_ENUMERATOR(Name) k##Name,
 enum class Unary : int { SYMBIND_UNARY_OPS(SYMBIND_ENUMERATOR) kCount };
@@ -82,8 +82,8 @@ struct ReduceFns {
   void (*columns)(const void* x, void* acc, int64_t n) = nullptr;
   // acc[i] = f(acc[i], other[i]): joins the results of two threads.
   void (*join)(const void* other, void* acc, int64_t n) = nullptr;
-  // y[i] = acc[i] * scale in the element type (integers: scale is not applied).
-  void (*finish)(const void* acc, void* y, int64_t n, double scale) = nullptr;
+  // y[i] = acc[i] * scale, or sqrt(acc[i]) * scale, in the element type (integers: scale is not applied).
+  void (*finish)(const void* acc, void* y, int64_t n, double scale, bool root) = nullptr;
 };
 
 // Softmax of rows: `n` elements apart by `stride`, for `count` neighbouring rows. y may be x.

@@ -8,9 +8,14 @@ namespace symbind {
 namespace SYMBIND_ISA {
 
 template <class F, class T>
-void map1(const void* a, const void*, const void*, void* y, int64_t n, unsigned) {
+void map1(const void* a, const void*, const void*, void* y, int64_t n, unsigned scalars) {
   const T* x = static_cast<const T*>(a);
   T* out = static_cast<T*>(y);
+  if (scalars != 0) {
+    const T v = F::f(*x);
+    for (int64_t i = 0; i < n; ++i) out[i] = v;
+    return;
+  }
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) out[i] = F::f(x[i]);
 }

@@ -153,14 +153,20 @@ void join(const void* other, void* acc, int64_t n) {
 }
 
 template <class T, class A>
-void finish(const void* acc, void* y, int64_t n, double scale) {
+void finish(const void* acc, void* y, int64_t n, double scale, bool root) {
   const A* a = static_cast<const A*>(acc);
   T* out = static_cast<T*>(y);
   if constexpr (kIsFloat<T>) {
-    for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(a[i] * static_cast<A>(scale));
+    const A s = static_cast<A>(scale);
+    if (root) {
+      for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(m_sqrt(a[i]) * s);
+    } else {
+      for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(a[i] * s);
+    }
   } else {
-    (void)scale;
-    for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(a[i]);
+    for (int64_t i = 0; i < n; ++i) {
+      out[i] = static_cast<T>(root ? to_int64(__builtin_sqrt(static_cast<double>(a[i]))) : a[i]);
+    }
   }
 }
 

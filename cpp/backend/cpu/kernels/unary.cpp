@@ -13,6 +13,7 @@ namespace {
     }                        \
   };
 
+UNARY(Identity, x)
 UNARY(Relu, x > T(0) || x != x ? x : T(0))
 UNARY(Sigmoid, m_sigmoid(x))
 UNARY(Tanh, m_tanh(x))
@@ -101,9 +102,9 @@ void fill_unary(KernelTable& t) {
   set_integer<IntSign>(t.unary[static_cast<int>(Unary::kSign)]);
   set_integer<IntNegative>(t.unary[static_cast<int>(Unary::kNegative)]);
   set_integer<IntLogicalNot>(t.unary[static_cast<int>(Unary::kLogicalNot)]);
-  constexpr Unary kRounding[] = {Unary::kRound, Unary::kRint, Unary::kFix,
-                                 Unary::kFloor, Unary::kCeil, Unary::kTrunc};
-  for (Unary op : kRounding) set_integer<IntSame>(t.unary[static_cast<int>(op)]);
+  constexpr Unary kExact[] = {Unary::kIdentity, Unary::kRound, Unary::kRint, Unary::kFix,
+                              Unary::kFloor,    Unary::kCeil,  Unary::kTrunc};
+  for (Unary op : kExact) set_integer<IntSame>(t.unary[static_cast<int>(op)]);
 }
 
 }  // namespace SYMBIND_ISA

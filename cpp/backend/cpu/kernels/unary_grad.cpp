@@ -46,6 +46,7 @@ GRAD(Gamma, g*(m_tgamma(v) * m_digamma(v)))                  // input
 GRAD(GammaLn, g* m_digamma(v))                               // input
 GRAD(Gelu, g*(T(0.5) * (T(1) + m_erf(v * T(0.7071067811865476))) +
               v * T(0.3989422804014327) * m_exp(T(-0.5) * v * v)))  // input
+GRAD(NanSum, v == v ? g : T(0))                                     // input
 #undef GRAD
 
 }  // namespace
