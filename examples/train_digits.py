@@ -58,6 +58,7 @@ def draw(path, curve, images, labels, probabilities):
         guess = int(probabilities[i].argmax())
         colour = "green" if guess == labels[i] else "red"
         axes.set_title(f"{guess} ({probabilities[i, guess]:.0%})", color=colour, fontsize=9)
+    figure.text(0.72, 0.96, "Least certain predictions", ha="center")
     figure.savefig(path, dpi=100, bbox_inches="tight")
 
 
