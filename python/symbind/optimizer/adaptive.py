@@ -101,17 +101,17 @@ class RMSProp(FusedOptimizer):
         self.clip_weights = clip_weights
 
     def create_state(self, index, weight):
-        """(n,), or (n, m, delta) for the centered form; float32 whatever the dtype of `weight`."""
-        return tuple(zeros_like_weight(weight, "float32") for _ in range(3 if self.centered else 1))
+        """(n,), or (n, m, delta) for the centered form, zeros like `weight`."""
+        return tuple(zeros_like_weight(weight) for _ in range(3 if self.centered else 1))
 
     def _kernel(self, state):
         return "rmspropalex" if len(state) == 3 else "rmsprop"
 
     def _kernel_numbers(self, kind):
         clip = -1.0 if self.clip_weights is None else self.clip_weights
-        if kind == "rmsprop":
-            return [self.gamma1, self.epsilon, clip]
-        return [self.gamma1, self.gamma2, self.epsilon, clip]
+        if kind.endswith("rmspropalex"):
+            return [self.gamma1, self.gamma2, self.epsilon, clip]
+        return [self.gamma1, self.epsilon, clip]
 
 
 @register
@@ -134,8 +134,8 @@ class AdaGrad(FusedOptimizer):
         self.float_stable_eps = eps
 
     def create_state(self, index, weight):
-        """The sum of squared gradients; float32 whatever the dtype of `weight`."""
-        return zeros_like_weight(weight, "float32")
+        """The sum of squared gradients, zeros like `weight`."""
+        return zeros_like_weight(weight)
 
     def _kernel(self, state):
         return "adagrad"

@@ -17,11 +17,10 @@ __all__ = ["FusedOptimizer", "UpdateGroup", "fused_owner"]
 class UpdateGroup:
     """Parameters that share an update rule and a dtype, as the lists of handles that the engine takes.
 
-    float16 weights with a float32 master copy are updated on the master; `pre` and `post` hold the pairs of
-    handles (target, source) to copy, with conversion, before and after.
+    `casts` holds pairs of handles (target, source) to copy first: gradients of another dtype than the weight.
     """
 
-    __slots__ = ("grads", "kind", "positions", "post", "pre", "states", "weights")
+    __slots__ = ("casts", "grads", "kind", "positions", "states", "weights")
 
     def __init__(self, kind: str):
         self.kind = kind
@@ -29,8 +28,7 @@ class UpdateGroup:
         self.weights: list[Any] = []
         self.grads: list[Any] = []
         self.states: list[list[Any]] = []
-        self.pre: list[tuple[Any, Any]] = []
-        self.post: list[tuple[Any, Any]] = []
+        self.casts: list[tuple[Any, Any]] = []
 
 
 class FusedOptimizer(Optimizer):
@@ -80,23 +78,23 @@ class FusedOptimizer(Optimizer):
         """Sorts parameters into groups that one kernel call can update."""
         groups: dict[tuple[str, Any], UpdateGroup] = {}
         for position, (weight, grad, state) in enumerate(zip(weights, grads, states)):
-            target, source = weight, grad
-            master = multi_precision and self._uses_master(weight)
-            if master:
-                target, state = state if self._master_first else (state[1], state[0])
-                source = nd.zeros(grad.shape, grad.context, dtype="float32")
-            elif grad.dtype != weight.dtype:
-                source = nd.zeros(grad.shape, grad.context, dtype=weight.dtype)
+            masters = []
+            if multi_precision and self._uses_master(weight):
+                master, state = state if self._master_first else (state[1], state[0])
+                masters = [master.handle]
             kind = self._kernel(state)
-            group = groups.setdefault((kind, np.dtype(target.dtype)), UpdateGroup(kind))
+            if masters:
+                kind = f"mp_{kind}"
+            group = groups.setdefault((kind, weight.dtype), UpdateGroup(kind))
             group.positions.append(position)
-            group.weights.append(target.handle)
-            group.grads.append(source.handle)
-            group.states.append([s.handle for s in _flat(state)])
-            if source is not grad:
-                group.pre.append((source.handle, grad.handle))
-            if master:
-                group.post.append((weight.handle, target.handle))
+            group.weights.append(weight.handle)
+            group.states.append([s.handle for s in _flat(state)] + masters)
+            if grad.dtype == weight.dtype:
+                group.grads.append(grad.handle)
+            else:
+                cast = nd.zeros(grad.shape, grad.context, dtype=weight.dtype)
+                group.grads.append(cast.handle)
+                group.casts.append((cast.handle, grad.handle))
         return list(groups.values())
 
     def _run(self, indices: Sequence, groups: list[UpdateGroup]) -> None:
@@ -107,7 +105,7 @@ class FusedOptimizer(Optimizer):
         clip = self.clip_gradient
         head = [self.rescale_grad, -1.0 if clip is None else clip]
         for group in groups:
-            for target, source in group.pre:
+            for target, source in group.casts:
                 target.copy_from(source)
             all_of_them = len(group.positions) == len(lrs)
             _core.multi_update(
@@ -119,8 +117,6 @@ class FusedOptimizer(Optimizer):
                 wds if all_of_them else [wds[p] for p in group.positions],
                 head + self._kernel_numbers(group.kind),
             )
-            for target, source in group.post:
-                target.copy_from(source)
 
 
 def _flat(state) -> tuple:

@@ -337,6 +337,6 @@ class Test(Optimizer):
         state[:] = weight
 
 
-def zeros_like_weight(weight: NDArray, dtype=None) -> NDArray:
-    """A zero array with the shape and context of `weight`; `dtype` None means the weight's."""
-    return nd.zeros(weight.shape, weight.context, dtype=weight.dtype if dtype is None else dtype)
+def zeros_like_weight(weight: NDArray) -> NDArray:
+    """A zero array with the shape, dtype and context of `weight`."""
+    return nd.zeros(weight.shape, weight.context, dtype=weight.dtype)

@@ -22,7 +22,7 @@ class _Momentum(FusedOptimizer):
         return "sgd" if state is None else self._momentum_kernel
 
     def _kernel_numbers(self, kind):
-        return [] if kind == "sgd" else [self.momentum]
+        return [] if kind in ("sgd", "mp_sgd") else [self.momentum]
 
 
 @register

@@ -61,12 +61,13 @@ UPDATE(
       w[i] += m[i];
     })
 
-// state: momentum
+// state: momentum, which MXNet decays by the weight after the step
 UPDATE(
     Nag, STATE(m, 0) _Pragma("omp simd") for (int64_t i = 0; i < n; ++i) {
-      const T next = c.momentum * m[i] - c.lr * decayed(g[i], w[i], c);
-      w[i] += (T(1) + c.momentum) * next - c.momentum * m[i];
-      m[i] = next;
+      const T kept = c.momentum * m[i];
+      const T step = c.lr * decayed(g[i], w[i], c);
+      w[i] += c.momentum * (kept - step) - step;
+      m[i] = kept - c.lr * decayed(g[i], w[i], c);
     })
 
 // state: mean, variance; the bias correction is part of lr
