@@ -48,14 +48,14 @@ class Adam(FusedOptimizer):
         return [self.beta1, self.beta2, self.epsilon]
 
     def _kernel_lrs(self, indices, lrs):
-        counts, seen, corrections = self._index_update_count, None, 1.0
+        counts, seen, correction = self._index_update_count, None, 1.0
         rates = []
         for index, lr in zip(indices, lrs):
             t = counts[index]
-            if t != seen:
+            if t != seen:  # as a rule all counts are the same
                 seen = t
-                corrections = math.sqrt(1.0 - self.beta2**t) / (1.0 - self.beta1**t)
-            rates.append(lr * corrections)
+                correction = math.sqrt(1.0 - self.beta2**t) / (1.0 - self.beta1**t)
+            rates.append(lr * correction)
         return rates
 
 
@@ -108,7 +108,7 @@ class RMSProp(FusedOptimizer):
         return "rmspropalex" if len(state) == 3 else "rmsprop"
 
     def _kernel_numbers(self, kind):
-        clip = -1.0 if self.clip_weights is None else self.clip_weights
+        clip = self.clip_weights if self.clip_weights else -1.0
         if kind.endswith("rmspropalex"):
             return [self.gamma1, self.gamma2, self.epsilon, clip]
         return [self.gamma1, self.epsilon, clip]

@@ -67,7 +67,14 @@ class FusedOptimizer(Optimizer):
 
     def update_multi_precision(self, index, weight, grad, state):
         """As `update`, through float32 master copies where there are any."""
-        self._step(index, weight, grad, state, multi_precision=True)
+        if fused_owner(self) is not None or isinstance(index, (list, tuple)):
+            self._step(index, weight, grad, state, multi_precision=True)
+        elif self._uses_master(weight):  # a subclass has a rule of its own
+            master, inner = state if self._master_first else (state[1], state[0])
+            self.update(index, master, grad.astype("float32"), inner)
+            master.copyto(weight)
+        else:
+            self.update(index, weight, grad, state)
 
     def _step(self, index, weight, grad, state, multi_precision):
         if not isinstance(index, (list, tuple)):
@@ -103,20 +110,17 @@ class FusedOptimizer(Optimizer):
         lrs = self._kernel_lrs(indices, self._get_lrs(indices))
         wds = self._get_wds(indices)
         clip = self.clip_gradient
-        head = [self.rescale_grad, -1.0 if clip is None else clip]
+        head = [self.rescale_grad, clip if clip else -1.0]
         for group in groups:
             for target, source in group.casts:
                 target.copy_from(source)
-            all_of_them = len(group.positions) == len(lrs)
-            _core.multi_update(
-                group.kind,
-                group.weights,
-                group.grads,
-                group.states,
-                lrs if all_of_them else [lrs[p] for p in group.positions],
-                wds if all_of_them else [wds[p] for p in group.positions],
-                head + self._kernel_numbers(group.kind),
-            )
+            kind, positions = group.kind, group.positions
+            numbers = head + self._kernel_numbers(kind)
+            if len(groups) == 1:
+                _core.multi_update(kind, group.weights, group.grads, group.states, lrs, wds, numbers)
+                continue
+            group_lrs, group_wds = [lrs[p] for p in positions], [wds[p] for p in positions]
+            _core.multi_update(kind, group.weights, group.grads, group.states, group_lrs, group_wds, numbers)
 
 
 def _flat(state) -> tuple:

@@ -204,24 +204,25 @@ class Optimizer:
         attributes, arguments = self.sym_info
         return {n: float(attributes[n][key]) for n in arguments if key in attributes.get(n, ())}
 
-    def _multipliers(self, indices, by_key: dict[Index, float], attribute: str) -> list[float]:
-        if not by_key and not self.param_dict:
-            return [1.0] * len(indices)
+    def _scaled(self, value: float, indices, by_key: dict[Index, float], attribute: str) -> list[float]:
+        """`value` times the multiplier of each parameter: by index, then by name, else 1."""
+        if not self.param_dict and (not by_key or value == 0.0):
+            return [value] * len(indices)
         values = []
         for index in indices:
-            param = self.param_dict.get(index) if self.param_dict else None
+            param = self.param_dict.get(index)
             if param is not None:
-                values.append(getattr(param, attribute))
+                values.append(value * getattr(param, attribute))
             elif index in by_key:
-                values.append(by_key[index])
+                values.append(value * by_key[index])
             else:
-                values.append(by_key.get(self.idx2name.get(index, index), 1.0))
+                values.append(value * by_key.get(self.idx2name.get(index, index), 1.0))
         return values
 
     def _get_lrs(self, indices):
         """Learning rates of several parameters, multipliers included."""
         lr = self.lr if self.lr_scheduler is None else self.lr_scheduler(self.num_update)
-        return [lr * m for m in self._multipliers(indices, self.lr_mult, "lr_mult")]
+        return self._scaled(lr, indices, self.lr_mult, "lr_mult")
 
     def _get_lr(self, index):
         """Learning rate of one parameter, multipliers included."""
@@ -229,8 +230,7 @@ class Optimizer:
 
     def _get_wds(self, indices):
         """Weight decays of several parameters, multipliers included."""
-        wd = self.wd
-        return [wd * m for m in self._multipliers(indices, self.wd_mult, "wd_mult")]
+        return self._scaled(self.wd, indices, self.wd_mult, "wd_mult")
 
     def _get_wd(self, index):
         """Weight decay of one parameter, multipliers included."""
@@ -247,10 +247,9 @@ class Optimizer:
 
     def _update_count(self, index):
         """Counts one more update of a parameter, or of each in a list."""
-        counts, top = self._index_update_count, self.num_update
+        counts, begin, top = self._index_update_count, self.begin_num_update, self.num_update
         for i in index if isinstance(index, (list, tuple)) else (index,):
-            count = counts.get(i, self.begin_num_update) + 1
-            counts[i] = count
+            counts[i] = count = counts.get(i, begin) + 1
             if count > top:
                 top = count
         self.num_update = top

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -228,10 +229,8 @@ class UpdatePlan:
         if fused is None:
             updater(self._indices, self._grads, self._weights)
             return
-        for index, state in zip(self._indices, self._states):
-            if known.get(index) is not state:
-                self._prepare(optimizer)
-                break
+        if not all(map(is_, map(known.get, self._indices), self._states)):
+            self._prepare(optimizer)
         fused._set_current_context(self._device)
         fused._run(self._indices, self._groups)
 
