@@ -210,7 +210,7 @@ def test_value_errors():
         store.push("b", ones())
     with pytest.raises(mx.MXNetError, match="key 3: got int, but this store's keys are str"):
         store.push(3, ones())
-    with pytest.raises(TypeError, match="key 2.5: got float, expected int or str"):
+    with pytest.raises(TypeError, match=r"key 2\.5: got float, expected int or str"):
         store.init(2.5, ones())
     with pytest.raises(mx.MXNetError, match=r"key 'a': got shape \(2,\), expected \(4, 3\)"):
         store.push("a", mx.nd.ones((2,)))

@@ -269,7 +269,7 @@ def test_plan_notices_loaded_states():
     plan()
     np.testing.assert_allclose(
         weight.asnumpy(), -1.9, rtol=1e-6
-    )  # momentum -1 decays to -0.9, minus the gradient
+    )  # momentum -1 decays to -0.9, minus 1
 
 
 @ours_only
