@@ -326,24 +326,7 @@ class DataParallelExecutorGroup:
 
     def _infer(self, shapes, dtypes):
         """Shapes and dtypes of all arguments and auxiliary states; MXNetError names what stays unknown."""
-        arg_shapes, _, aux_shapes = self.symbol.infer_shape(**shapes)
-        if arg_shapes is None:
-            partial, _, _ = self.symbol.infer_shape_partial(**shapes)
-            unknown = [
-                name
-                for name, shape in zip(self.arg_names, partial)
-                if name not in shapes and (not shape or any(d <= 0 for d in shape))
-            ]
-            raise MXNetError(
-                f"[Module.bind] shapes of {unknown} cannot be inferred from {shapes}: describe them in "
-                "data_shapes or label_shapes, or give the variables a shape"
-            )
-        arg_types, _, aux_types = self.symbol.infer_type(**dtypes)
-        if arg_types is None:
-            arg_types = [dtypes.get(name, np.float32) for name in self.arg_names]
-            aux_types = [np.float32] * len(self.aux_names)
-        arg_types = [np.float32 if t is None else t for t in arg_types]
-        aux_types = [np.float32 if t is None else t for t in aux_types]
+        arg_shapes, arg_types, aux_shapes, aux_types = self.symbol._infer_for_bind(shapes, dtypes)
         return [tuple(s) for s in arg_shapes], arg_types, [tuple(s) for s in aux_shapes], aux_types
 
     @staticmethod

@@ -410,7 +410,7 @@ class Module(BaseModule):
 
     def _fill(self, group):
         """Copies parameters that were loaded, or kept from an earlier bind, into new executors."""
-        # Labels count as parameters in a module for prediction only (label_names=None); no checkpoint has them.
+        # With label_names=None, for prediction, labels count as parameters; no checkpoint has them.
         wanted = [n for n in group.param_names_in_order if not n.endswith("label")]
         missing = [n for n in wanted if n not in self._arg_params]
         missing += [n for n in self._aux_names if n not in self._aux_params]
