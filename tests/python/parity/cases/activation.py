@@ -56,6 +56,7 @@ for attrs, dtype in (
     )
 
 add("SoftmaxActivation", {}, data=normal(3, 5))
-add("SoftmaxActivation", {"mode": "instance"}, data=normal(2, 3, 2))
+# MXNet differentiates as if the sum ran over axes 1 and 2, which its output does not.
+add("SoftmaxActivation", {"mode": "instance"}, data=normal(2, 3, 2), unchecked=("grad:data",))
 add("SoftmaxActivation", {"mode": "channel"}, data=normal(2, 3, 2, 2))
 add("SoftmaxActivation", {"mode": "channel"}, data=normal(2, 3, 4))

@@ -21,8 +21,9 @@ for op in ("softmax", "log_softmax", "softmin"):
     for dtype in ("float64", "float16"):
         add(op, {}, data=normal(3, 4), dtype=dtype)
         add(op, {"axis": 0}, data=normal(3, 4), dtype=dtype)
-    add(op, {"dtype": "float64"}, data=normal(3, 4))
-    add(op, {"dtype": "float32"}, data=normal(3, 4), dtype="float16")
+    # MXNet computes in the type of the input, symbind in the wider one.
+    add(op, {"dtype": "float64"}, data=normal(3, 4), rtol=1e-6)
+    add(op, {"dtype": "float32"}, data=normal(3, 4), dtype="float16", rtol=2e-3, atol=2e-3)
     add(op, {}, data=values([1000.0, 999.0, 0.0, -1000.0, -1001.0, 500.0], 2, 3))
     add(op, {}, data=values([-1e30, 0.0, 1e30, 5.0, 5.0, 5.0], 2, 3))
 
