@@ -45,7 +45,5 @@ bool give_keys_to_inputs(Node& node, const InputKeys& keys);
 // Appends the variables that releases before 0.9 left out: auxiliary states, labels, and anything else at the
 // end.
 void add_missing_inputs(Node& node, int64_t version);
-// Sets the attributes that operators want on their input variables ("__init__"), for releases before 0.9.4.
-void upgrade_input_variables(Node& node, int64_t version);
 
 }  // namespace symbind

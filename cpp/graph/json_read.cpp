@@ -311,7 +311,7 @@ class GraphBuilder {
           node.name, "' has ", node.inputs.size(), node.inputs.size() == 1 ? " input" : " inputs",
           ", expected ", expected);
     if (give_keys_to_inputs(node, keys)) parse_node_params(node);
-    upgrade_input_variables(node, graph_.version);
+    if (graph_.version < 904) set_variable_attrs(node);  // later files say so themselves
   }
 
   JsonGraph& graph_;

@@ -88,15 +88,4 @@ void add_missing_inputs(Node& node, int64_t version) {
   }
 }
 
-void upgrade_input_variables(Node& node, int64_t version) {
-  if (version >= 904 || node.op->variable_attrs.empty()) return;
-  const std::vector<std::string> names = node.op->input_list(node.params.get());
-  for (size_t i = 0; i < names.size() && i < node.inputs.size(); ++i) {
-    Node& input = *node.inputs[i].node;
-    const auto wanted = node.op->variable_attrs.find(names[i]);
-    if (input.op != nullptr || wanted == node.op->variable_attrs.end()) continue;
-    input.attrs.insert(wanted->second.begin(), wanted->second.end());  // what the file says stays
-  }
-}
-
 }  // namespace symbind

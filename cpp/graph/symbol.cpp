@@ -45,6 +45,17 @@ void parse_node_params(Node& node) {
   }
 }
 
+void set_variable_attrs(const Node& node) {
+  if (node.op->variable_attrs.empty()) return;
+  const std::vector<std::string> names = node.op->input_list(node.params.get());
+  for (size_t i = 0; i < names.size() && i < node.inputs.size(); ++i) {
+    Node& input = *node.inputs[i].node;
+    const auto wanted = node.op->variable_attrs.find(names[i]);
+    if (input.op != nullptr || wanted == node.op->variable_attrs.end()) continue;
+    input.attrs.insert(wanted->second.begin(), wanted->second.end());
+  }
+}
+
 Symbol make_variable(const std::string& name, const AttrMap& attrs) {
   auto node = std::make_shared<Node>();
   node->name = name;
@@ -60,15 +71,10 @@ const NodeEntry& single_output(const Symbol& s, const std::string& op, const std
   return s.outputs[0];
 }
 
-// Gives the variables made for missing inputs what they inherit: the node's attributes, and the operator's defaults.
 NodePtr implied_variable(const Node& node, const std::string& input) {
   auto variable = std::make_shared<Node>();
   variable->name = node.name + "_" + input;
   variable->attrs = node.attrs;  // all of them, as MXNet does: files carry num_hidden on weights
-  const auto extra = node.op->variable_attrs.find(input);
-  if (extra != node.op->variable_attrs.end()) {
-    for (const auto& item : extra->second) variable->attrs.insert(item);
-  }
   return variable;
 }
 
@@ -95,6 +101,7 @@ void bind_inputs(Node& node, const ComposeArgs& args) {
   for (size_t i = 0; i < names.size(); ++i) {
     if (node.inputs[i].node == nullptr) node.inputs[i] = {implied_variable(node, names[i]), 0};
   }
+  set_variable_attrs(node);
 }
 
 }  // namespace

@@ -41,6 +41,9 @@ struct Node {
 // Parses node.attrs (hidden keys left out) into node.params; errors name the node.
 void parse_node_params(Node& node);
 
+// Sets the attributes that the node's operator wants on the variables it reads ("__init__"); what they have stays.
+void set_variable_attrs(const Node& node);
+
 Symbol make_variable(const std::string& name, const AttrMap& attrs);
 
 struct ComposeArgs {
