@@ -1,5 +1,7 @@
 #include "graph/json_scanner.h"
 
+#include "base/utf8.h"
+
 namespace symbind {
 namespace {
 
@@ -171,25 +173,9 @@ uint32_t JsonScanner::read_hex4() {
   return code;
 }
 
-void JsonScanner::check_utf8(size_t i, size_t end) const {
-  while (i < end) {
-    const unsigned char lead = static_cast<unsigned char>(text_[i]);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4) fail_at(i, "not UTF-8");
-    uint32_t code = lead & (0x3fu >> more);
-    for (int k = 1; k <= more; ++k) {
-      const unsigned char c = i + k < end ? static_cast<unsigned char>(text_[i + k]) : 0;
-      if ((c & 0xc0) != 0x80) fail_at(i, "not UTF-8");
-      code = (code << 6) | (c & 0x3f);
-    }
-    const uint32_t least = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
-    if (code < least || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) fail_at(i, "not UTF-8");
-    i += static_cast<size_t>(more) + 1;
-  }
+void JsonScanner::check_utf8(size_t begin, size_t end) const {
+  const size_t bad = find_invalid_utf8(text_.substr(begin, end - begin));
+  if (bad != std::string_view::npos) fail_at(begin + bad, "not UTF-8");
 }
 
 int64_t JsonScanner::read_int() {

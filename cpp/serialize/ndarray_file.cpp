@@ -2,6 +2,7 @@
 
 #include <unordered_set>
 
+#include "base/utf8.h"
 #include "serialize/atomic_file.h"
 #include "serialize/ndarray_record.h"
 
@@ -41,6 +42,8 @@ std::string read_name(ByteSource& in) {
   if (name.find('\0') != std::string::npos) {
     in.fail_at(in.offset() - length, "the name '", name.c_str(), "\\0...' has a NUL byte");
   }
+  const size_t bad = find_invalid_utf8(name);
+  if (bad != name.npos) in.fail_at(in.offset() - length + bad, "the name is not UTF-8");
   return name;
 }
 

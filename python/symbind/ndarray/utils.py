@@ -25,12 +25,12 @@ def load(fname: str | os.PathLike) -> list[NDArray] | dict[str, NDArray]:
     Returns a dict when the arrays have names, a list otherwise. Raises MXNetError, naming file, entry and byte, for
     a file that is damaged or of another kind; reading never runs code from the file.
     """
-    return _unpack(*_core.load_ndarrays(os.fspath(fname)))
+    return _unpack(*_core.load_ndarrays(fname))
 
 
-def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:
-    """Load arrays from the bytes of such a file."""
-    return _unpack(*_core.load_ndarrays_buffer(bytes(buf)))
+def load_frombuffer(buf: Any) -> list[NDArray] | dict[str, NDArray]:
+    """Load arrays from the bytes of such a file: bytes, or any object with a buffer."""
+    return _unpack(*_core.load_ndarrays_buffer(buf))
 
 
 def save(fname: str | os.PathLike, data: Any) -> None:
@@ -51,4 +51,4 @@ def save(fname: str | os.PathLike, data: Any) -> None:
     for a in arrays:
         if not isinstance(a, NDArray):
             raise TypeError(f"[nd.save] only NDArrays can be saved, got {type(a).__name__}")
-    _core.save_ndarrays(os.fspath(fname), [a.handle for a in arrays], names)
+    _core.save_ndarrays(fname, [a.handle for a in arrays], names)

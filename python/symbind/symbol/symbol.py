@@ -580,26 +580,19 @@ def Group(symbols: Sequence[Symbol]) -> Symbol:
 
 def load(fname: str | os.PathLike) -> Symbol:
     """Load a graph from a file of any MXNet version. Raises MXNetError naming file, node and byte."""
-    path = os.fspath(fname)
-    if not isinstance(path, str):
+    if not isinstance(os.fspath(fname), str):
         raise TypeError("fname need to be string")
-    try:
-        with open(path, "rb") as f:
-            data = f.read()
-    except (OSError, ValueError) as err:
-        raise MXNetError(f"[sym.load] cannot read '{path}': {err}") from None
-    return _from_json(data, path)
+    return _loaded(*_core.symbol_load(fname))
 
 
 def load_json(json_str: str) -> Symbol:
     """Make a graph of the text of such a file."""
     if not isinstance(json_str, str):
         raise TypeError("fname required to be string")
-    return _from_json(json_str.encode("utf-8"), "<string>")
+    return _loaded(*_core.symbol_from_json(json_str.encode("utf-8"), "<string>"))
 
 
-def _from_json(data: bytes, label: str) -> Symbol:
-    handle, notes = _core.symbol_from_json(data, label)
+def _loaded(handle: Any, notes: list[str]) -> Symbol:
     for note in notes:
         warnings.warn(note, stacklevel=3)
     return Symbol(handle)

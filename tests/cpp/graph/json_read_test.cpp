@@ -242,7 +242,7 @@ TEST_CASE("what is no graph is refused with its byte") {
   CHECK(contains(load_error(R"({"nodes": []})"), "the graph has no 'heads'"));
   CHECK(contains(load_error(R"({"nodes": [], "zzz": 1})"), "the graph has the unknown key 'zzz'"));
   CHECK(contains(load_error(R"({"attrs": {"mxnet_version": ["str", "x"]}})"),
-                 "byte 37: got '\"', expected an integer"));
+                 "byte 36: got '\"', expected an integer"));
   CHECK(contains(load_error(R"({"attrs": {"mxnet_version": ["str"]}})"), "wrong value for 'mxnet_version'"));
 }
 

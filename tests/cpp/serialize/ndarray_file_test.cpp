@@ -205,6 +205,7 @@ TEST_CASE("names are checked") {
   CHECK(contains(load_error(array_list({a, a}, {"x", "x"})),
                  "name 1 of 2, byte 113: the name 'x' is given twice"));
   CHECK(contains(load_error(array_list({a}, {std::string("a\0b", 3)})), "the name 'a\\0...' has a NUL byte"));
+  CHECK(contains(load_error(array_list({a}, {"x\xff"})), "name 0 of 1, byte 77: the name is not UTF-8"));
   CHECK(contains(load_error(array_list({a}, {"x", "y"})), "wrong number of names: got 2 for 1 arrays"));
 }
 
