@@ -1,4 +1,5 @@
 """Array files: what MXNet wrote, what we write, and what damaged files do."""
+
 from __future__ import annotations
 
 import json
@@ -49,7 +50,7 @@ def array_list(records, names=(), count=None):
 ONE = record([1], struct.pack("<f", 7))
 
 
-# -- what MXNet wrote ---------------------------------------------------------------------------------------------
+# -- what MXNet wrote ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", file_cases.arrays())
@@ -98,14 +99,18 @@ def test_loads_from_any_buffer(kind):
         mx.nd.load_frombuffer(5)
 
 
-@pytest.mark.skipif(not MODELS.is_dir(), reason="needs a folder of public model files: set SYMBIND_MODELS_DIR")
-@pytest.mark.parametrize("name", [n for n in json.loads((GOLDENS / "models.json").read_text()) if n.endswith(".params")])
+@pytest.mark.skipif(
+    not MODELS.is_dir(), reason="needs a folder of public model files: set SYMBIND_MODELS_DIR"
+)
+@pytest.mark.parametrize(
+    "name", [n for n in json.loads((GOLDENS / "models.json").read_text()) if n.endswith(".params")]
+)
 def test_public_files_load_as_in_mxnet(name):
     expected = json.loads((GOLDENS / "models.json").read_text())[name]
     assert file_cases.arrays_digest(mx.nd.load(str(MODELS / name))) == expected
 
 
-# -- saving -------------------------------------------------------------------------------------------------------
+# -- saving ----------------------------------------------------------------------------------------
 
 
 def test_a_single_array_is_a_list_of_one(tmp_path):
@@ -142,7 +147,9 @@ def test_scalars_and_empty_arrays_come_back(tmp_path):
 @ours_only
 @pytest.mark.parametrize("size", [1, 1000000])
 def test_a_full_disk_is_an_error(size):
-    with pytest.raises(mx.MXNetError, match=r"cannot write '/dev/full': write failed: No space left on device"):
+    with pytest.raises(
+        mx.MXNetError, match=r"cannot write '/dev/full': write failed: No space left on device"
+    ):
         mx.nd.save("/dev/full", mx.nd.zeros((size,)))
 
 
@@ -151,10 +158,14 @@ def test_a_save_that_fails_changes_nothing(tmp_path):
     path = tmp_path / "w.params"
     mx.nd.save(str(path), {"arg:a": mx.nd.array([1])})
     before = path.read_bytes()
-    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)); import signal; " \
-            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); import symbind as mx; " \
-            "mx.nd.save(sys.argv[1], mx.nd.zeros((1000000,)))"
-    done = subprocess.run([sys.executable, "-c", limit, str(path)], capture_output=True, text=True, check=False)
+    limit = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)); import signal; "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); import symbind as mx; "
+        "mx.nd.save(sys.argv[1], mx.nd.zeros((1000000,)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limit, str(path)], capture_output=True, text=True, check=False
+    )
     assert "write failed: File too large" in done.stderr
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["w.params"]
@@ -181,9 +192,9 @@ def test_names_of_files(tmp_path):
         assert len(mx.nd.load(os.fsdecode(path))) == 1
     mx.nd.save(tmp_path / "p", [])
     assert mx.nd.load(tmp_path / "p") == []
-    with pytest.raises(ValueError, match="null byte|null character"):
+    with pytest.raises(ValueError, match=r"null (byte|character)"):
         mx.nd.save("a\0b", [])
-    with pytest.raises(ValueError, match="null byte|null character"):
+    with pytest.raises(ValueError, match=r"null (byte|character)"):
         mx.nd.load("a\0b")
 
 
@@ -194,29 +205,45 @@ def test_names_of_arrays_that_cannot_be_read_back_are_refused(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-# -- damaged files ------------------------------------------------------------------------------------------------
+# -- damaged files ---------------------------------------------------------------------------------
 
 
 BAD_FILES = {
     "empty": (b"", r"byte 0: empty file"),
-    "text": (b"hello world, this is text", r"byte 0: not a file of arrays: got first word 0x6f77206f6c6c6568"),
+    "text": (
+        b"hello world, this is text",
+        r"byte 0: not a file of arrays: got first word 0x6f77206f6c6c6568",
+    ),
     "npz": (b"PK\3\4" + 30 * b"\0", r"zip archive such as numpy.savez writes"),
     "product wraps to 4": (
         array_list([record([4194305, 4194305, 211106198978564], 16 * b"\0")]),
-        r"array 0 of 1, byte 72: the size of the data overflows: got shape \(4194305,4194305,211106198978564\)"),
+        r"byte 72: the size of the data overflows: got shape \(4194305,4194305,211106198978564\)",
+    ),
     "huge dims": (array_list([record([2**32, 2**32])]), r"the size of the data overflows"),
     "huge but countable": (
         array_list([record([2**20, 2**20])]),
-        r"truncated: the data of shape \(1048576,1048576\) float32 needs 4398046511104 bytes, the file has 8 left"),
+        r"the data of shape \(1048576,1048576\) float32 needs 4398046511104 bytes, the file has 8 left",
+    ),
     "negative dim": (array_list([record([3, -2])]), r"byte 44: negative dimension: got -2 for axis 1"),
-    "huge rank": (array_list([record([], rank=2**31 - 1)]), r"the shape needs 17179869176 bytes, the file has 20 left"),
+    "huge rank": (
+        array_list([record([], rank=2**31 - 1)]),
+        r"the shape needs 17179869176 bytes, the file has 20 left",
+    ),
     "huge count": (array_list([ONE], count=10**9), r"byte 16: truncated: the number of arrays is 1000000000"),
-    "huge name": (array_list([ONE]) [:-8] + struct.pack("<QQ", 1, 2**60) + b"x" * 8,
-                  r"name 0 of 1, byte 68: truncated: the length of a name is 1152921504606846976"),
-    "duplicate names": (array_list([ONE, ONE], [b"w", b"w"]), r"name 1 of 2, byte 113: the name 'w' is given twice"),
+    "huge name": (
+        array_list([ONE])[:-8] + struct.pack("<QQ", 1, 2**60) + b"x" * 8,
+        r"name 0 of 1, byte 68: truncated: the length of a name is 1152921504606846976",
+    ),
+    "duplicate names": (
+        array_list([ONE, ONE], [b"w", b"w"]),
+        r"name 1 of 2, byte 113: the name 'w' is given twice",
+    ),
     "NUL in name": (array_list([ONE], [b"a\0b"]), r"the name 'a\\0...' has a NUL byte"),
     "too many names": (array_list([ONE], [b"a", b"b"]), r"wrong number of names: got 2 for 1 arrays"),
-    "unknown dtype": (array_list([record([1], bytes(4), dtype=99)]), r"unknown dtype: got number 99, expected 0 to 12"),
+    "unknown dtype": (
+        array_list([record([1], bytes(4), dtype=99)]),
+        r"unknown dtype: got number 99, expected 0 to 12",
+    ),
     "unknown storage": (array_list([record([1], bytes(4), stype=9)]), r"unknown storage type: got 9"),
     "unknown version": (array_list([struct.pack("<I", V3 + 1)]), r"not an array: got first word 0xf993facb"),
 }
@@ -243,7 +270,9 @@ def test_sparse_indices_out_of_range_are_refused():
 
 
 @ours_only
-@pytest.mark.parametrize("name", ["types.params", "names.params", "csr.params", "row_sparse.params", "scalar.params"])
+@pytest.mark.parametrize(
+    "name", ["types.params", "names.params", "csr.params", "row_sparse.params", "scalar.params"]
+)
 def test_a_file_may_end_anywhere(name):
     content = (GOLDENS / name).read_bytes()
     for length in range(len(content)):
@@ -259,13 +288,15 @@ def test_bytes_after_the_end_warn():
 
 @ours_only
 def test_files_that_cannot_be_opened(tmp_path):
-    with pytest.raises(mx.MXNetError, match="cannot open '.*gone': No such file or directory"):
+    with pytest.raises(mx.MXNetError, match=r"cannot open '.*gone': No such file or directory"):
         mx.nd.load(str(tmp_path / "gone"))
     with pytest.raises(mx.MXNetError, match="it is a directory"):
         mx.nd.load(str(tmp_path))
     with pytest.raises(mx.MXNetError, match="not a regular file"):
         mx.nd.load("/dev/zero")
-    with pytest.raises(mx.MXNetError, match="cannot write '.*': cannot create a file beside it: No such file"):
+    with pytest.raises(
+        mx.MXNetError, match=r"cannot write '.*': cannot create a file beside it: No such file"
+    ):
         mx.nd.save(str(tmp_path / "gone" / "a"), [])
 
 
@@ -291,10 +322,17 @@ print("survived")
 @ours_only
 def test_small_files_cannot_claim_memory():
     """Files of a few hundred bytes that ask for gigabytes, in a process that has 192 MiB."""
+
     def rows(n, ids):
-        return (struct.pack("<Iii", V2, 1, 2) + struct.pack("<qq", len(ids), 1) + struct.pack("<iqq", 2, n, 1)
-                + struct.pack("<iii", 1, 0, 0) + struct.pack("<iiq", 6, 1, len(ids))
-                + struct.pack(f"<{len(ids)}f", *ids) + struct.pack(f"<{len(ids)}q", *ids))
+        return (
+            struct.pack("<Iii", V2, 1, 2)
+            + struct.pack("<qq", len(ids), 1)
+            + struct.pack("<iqq", 2, n, 1)
+            + struct.pack("<iii", 1, 0, 0)
+            + struct.pack("<iiq", 6, 1, len(ids))
+            + struct.pack(f"<{len(ids)}f", *ids)
+            + struct.pack(f"<{len(ids)}q", *ids)
+        )
 
     hostile = [content for content, _ in BAD_FILES.values()]
     hostile += [array_list([record([2**n], rank=1)]) for n in range(20, 62)]
@@ -304,8 +342,14 @@ def test_small_files_cannot_claim_memory():
     hostile += [array_list([ONE])[:-8] + struct.pack("<Q", 2**n) for n in range(64)]
     script = "".join(f"loads({content!r})\n" for content in hostile)
     environment = dict(os.environ, OMP_NUM_THREADS="1")
-    done = subprocess.run([sys.executable, "-c", HOSTILE], input=script, capture_output=True, text=True,
-                          env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTILE],
+        input=script,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
     assert done.stdout.strip() == "survived", done.stderr
 
 

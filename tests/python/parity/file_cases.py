@@ -1,4 +1,5 @@
 """Symbols and arrays whose files are compared, byte for byte, with those that MXNet 1.9.1 wrote."""
+
 from __future__ import annotations
 
 import hashlib
@@ -15,7 +16,9 @@ def _mlp(mx, data):
 
 
 def _conv(mx, data):
-    net = mx.sym.Convolution(data, kernel=(3, 3), num_filter=8, pad=(1, 1), name="conv", attr={"__lr_mult__": "2"})
+    net = mx.sym.Convolution(
+        data, kernel=(3, 3), num_filter=8, pad=(1, 1), name="conv", attr={"__lr_mult__": "2"}
+    )
     net = mx.sym.BatchNorm(net, fix_gamma=False, eps=2e-5, name="bn")
     net = mx.sym.LeakyReLU(net, act_type="prelu", name="act")
     net = mx.sym.Pooling(net, kernel=(2, 2), stride=(2, 2), pool_type="max", name="pool")
@@ -36,13 +39,19 @@ def _shared(mx, data):
 
 def _scoped(mx, data):
     with mx.AttrScope(ctx_group="stage1", __mood__="fine"):
-        weight = mx.sym.Variable("w\u00e9ight \"1\"\\", shape=(4, 0), lr_mult=0.5, wd_mult=2, dtype="float16")
+        weight = mx.sym.Variable('w\u00e9ight "1"\\', shape=(4, 0), lr_mult=0.5, wd_mult=2, dtype="float16")
         return mx.sym.FullyConnected(data, weight=weight, num_hidden=4, name="tab\tline\n\x01")
 
 
 # Every name is given, so that no counter matters.
-_SYMBOLS = {"mlp": _mlp, "conv": _conv, "branches": _branches, "shared": _shared, "scoped": _scoped,
-            "variable": lambda mx, data: data}
+_SYMBOLS = {
+    "mlp": _mlp,
+    "conv": _conv,
+    "branches": _branches,
+    "shared": _shared,
+    "scoped": _scoped,
+    "variable": lambda mx, data: data,
+}
 SYMBOL_NAMES = tuple(_SYMBOLS)
 
 
@@ -54,20 +63,28 @@ def symbol(mx, name):
 def arrays():
     """{file name: list or dict of NumPy arrays}; what they hold is written as MXNet writes it."""
     numbers = np.arange(6).reshape(2, 3)
-    by_type = {f"arg:{t}": (numbers % 2 if t == "bool" else numbers).astype(t)
-               for t in ("float32", "float64", "float16", "uint8", "int8", "int32", "int64", "bool")}
+    by_type = {
+        f"arg:{t}": (numbers % 2 if t == "bool" else numbers).astype(t)
+        for t in ("float32", "float64", "float16", "uint8", "int8", "int32", "int64", "bool")
+    }
     special = np.array([np.nan, np.inf, -np.inf, -0.0, 1e-45], "float32")
-    return {"types.params": by_type,
-            "list.params": [special, np.zeros((1, 2, 1, 3), "float32")],
-            "names.params": {"arg:\u00e9t\u00e9": special, "aux: ": special[:1], "plain/name": special[1:2]},
-            "nothing.params": []}
+    return {
+        "types.params": by_type,
+        "list.params": [special, np.zeros((1, 2, 1, 3), "float32")],
+        "names.params": {"arg:\u00e9t\u00e9": special, "aux: ": special[:1], "plain/name": special[1:2]},
+        "nothing.params": [],
+    }
 
 
 def sparse_arrays():
     """{file name: (storage type, dense array)}."""
     matrix = np.array([[1, 0, 2], [0, 0, 0], [0, 3, 0], [0, 0, 0]], "float32")
-    return {"csr.params": ("csr", matrix), "row_sparse.params": ("row_sparse", matrix),
-            "csr_zeros.params": ("csr", 0 * matrix), "row_sparse_zeros.params": ("row_sparse", 0 * matrix)}
+    return {
+        "csr.params": ("csr", matrix),
+        "row_sparse.params": ("row_sparse", matrix),
+        "csr_zeros.params": ("csr", 0 * matrix),
+        "row_sparse_zeros.params": ("row_sparse", 0 * matrix),
+    }
 
 
 def arrays_digest(loaded):
@@ -82,6 +99,6 @@ def arrays_digest(loaded):
 
 
 def symbol_digest(json_text):
-    """A hash of a symbol file, the version numbers of its entries left out: loading keeps them in MXNet, while here
-    they are counted anew."""
+    """A hash of a symbol file without the version numbers of its entries: MXNet keeps those that it read,
+    while here they are counted anew."""
     return hashlib.sha256(re.sub(r"(\[\d+, \d+), \d+\]", r"\1]", json_text).encode()).hexdigest()

@@ -6,6 +6,7 @@ Run in an environment that has mxnet==1.9.1::
 
 The files go to goldens/files; for the models, which are not part of this repository, only hashes are kept.
 """
+
 from __future__ import annotations
 
 import json
@@ -15,7 +16,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from parity import file_cases  # noqa: E402
+from parity import file_cases
 
 GOLDENS = pathlib.Path(__file__).resolve().parent / "goldens" / "files"
 
