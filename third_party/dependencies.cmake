@@ -10,18 +10,14 @@ execute_process(
 set(_prefixes "")
 foreach(path IN LISTS SYMBIND_SITE)
   # In an isolated build environment the data files lie three levels above site-packages.
-  list(APPEND _prefixes "${path}" "${path}/../../.." "${path}/cmeel.prefix" "${path}/nlohmann_json")
+  list(APPEND _prefixes "${path}" "${path}/../../.." "${path}/cmeel.prefix")
 endforeach()
 
 find_path(SYMBIND_EIGEN_DIR Eigen/Core PATHS ${_prefixes} PATH_SUFFIXES include/eigen3 NO_DEFAULT_PATH)
 find_path(SYMBIND_EIGEN_DIR Eigen/Core PATH_SUFFIXES eigen3)
-find_path(SYMBIND_JSON_DIR nlohmann/json.hpp PATHS ${_prefixes} PATH_SUFFIXES include NO_DEFAULT_PATH)
-find_path(SYMBIND_JSON_DIR nlohmann/json.hpp)
-foreach(dir SYMBIND_EIGEN_DIR SYMBIND_JSON_DIR)
-  if(NOT ${dir})
-    message(FATAL_ERROR "${dir} not found: pip install cmeel-eigen nlohmann-json")
-  endif()
-endforeach()
+if(NOT SYMBIND_EIGEN_DIR)
+  message(FATAL_ERROR "SYMBIND_EIGEN_DIR not found: pip install cmeel-eigen")
+endif()
 
 if(SYMBIND_ONEDNN)
   find_package(dnnl CONFIG REQUIRED PATHS ${_prefixes} PATH_SUFFIXES lib/cmake/dnnl)

@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "serialize/record_builder.h"
 #include "serialize/byte_source.h"
+#include "serialize/record_builder.h"
 
 using namespace symbind;
 
