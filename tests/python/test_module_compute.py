@@ -386,3 +386,17 @@ def test_shared_module_errors():
     ):
         mx.mod.Module(other, label_names=None).bind([("data", (4, 6))], shared_module=bound())
     assert not module.binded
+
+
+@ours_only
+def test_updates_through_a_sharing_module_are_seen():
+    first = bound()
+    second = mx.mod.Module(mlp())
+    second.bind([("data", (2, 6))], [("softmax_label", (2,))], shared_module=first)
+    second.init_optimizer(optimizer_params={"learning_rate": 0.5})
+    before = values(first.get_params()[0])
+    second.forward_backward(batch_of(2))
+    second.update()
+    after = values(first.get_params()[0])
+    assert not np.array_equal(before["fc1_weight"], after["fc1_weight"])
+    same(after, values(second.get_params()[0]))

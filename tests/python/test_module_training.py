@@ -473,3 +473,30 @@ def test_user_modules_get_the_high_level_interface():
         module.set_states(value=1)
     with pytest.warns(UserWarning, match="sparse_row_id_fn"):
         module.prepare(None, sparse_row_id_fn=len)
+
+
+@ours_only
+def test_random_numbers_continue_after_resume(tmp_path):
+    def make(source=None):
+        net = mx.sym.Dropout(mlp().get_internals()["act_output"], p=0.5)
+        net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(net, num_hidden=3, name="fc2"), name="softmax")
+        module = mx.mod.Module.load(source, 1, True) if source else mx.mod.Module(net)
+        module.bind([("data", (4, 6))], [("softmax_label", (4,))])
+        if not source:
+            module.init_params(mx.init.Constant(0.1))
+        module.init_optimizer(optimizer_params={"learning_rate": 0.1})
+        return module
+
+    def train(module):
+        for seed in range(3):
+            module.forward_backward(batch_of(seed=seed))
+            module.update()
+        return values(module.get_params()[0])
+
+    mx.random.seed(11)
+    straight = make()
+    train(straight)
+    straight.save_checkpoint(str(tmp_path / "m"), 1, save_optimizer_states=True)
+    expected = train(straight)
+    mx.random.seed(99)
+    same(expected, train(make(str(tmp_path / "m"))))

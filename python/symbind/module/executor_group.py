@@ -23,12 +23,16 @@ _KEPT_SHAPES = 4
 
 
 class _Target(NamedTuple):
-    """Where one input of a batch goes, with everything that checking and copying it needs."""
+    """Where one input of a batch goes: its shape over all contexts, an array for each, its batch axis."""
 
     shape: tuple[int, ...]
     arrays: list[NDArray]
     axis: int
-    copy: Any  # copy_from of the only context's array
+
+    def fast(self):
+        """What loading into a single context needs: shape, copy from a handle, copy from a NumPy array."""
+        handle = self.arrays[0].handle
+        return self.shape, handle.copy_from, handle.copy_from_numpy
 
 
 class _Bound:
@@ -258,7 +262,7 @@ class DataParallelExecutorGroup:
     @staticmethod
     def _target(desc, axis, arg_dicts) -> _Target:
         arrays = [args[desc.name] for args in arg_dicts]
-        return _Target(tuple(desc.shape), arrays, axis, arrays[0].handle.copy_from)
+        return _Target(tuple(desc.shape), arrays, axis)
 
     def _inferred_labels(self, bound, arg_dicts) -> list[_Target]:
         """Labels that were not described; batches that have them in the inferred shape are loaded."""
@@ -270,7 +274,7 @@ class DataParallelExecutorGroup:
                 shape = (sum(a.shape[0] for a in arrays), *shape[1:])
                 if shape[0] != bound.batch_size:
                     return []
-            targets.append(_Target(shape, arrays, 0, arrays[0].handle.copy_from))
+            targets.append(_Target(shape, arrays, 0))
         return targets
 
     def _bind_ith_exec(self, i: int, described, part: slice, base):
@@ -353,6 +357,8 @@ class DataParallelExecutorGroup:
         self.data_layouts = [t.axis for t in bound.data]
         self.label_layouts = [t.axis for t in bound.labels]
         self._data, self._labels = bound.data, bound.labels
+        self._data_fast = [t.fast() for t in bound.data]
+        self._labels_fast = [t.fast() for t in bound.labels]
         self._outputs = bound.outputs
         self._only = execs[0] if len(execs) == 1 else None
         self.data_arrays = [list(zip(bound.slices, t.arrays)) for t in bound.data]
@@ -432,45 +438,46 @@ class DataParallelExecutorGroup:
 
     def load_batch(self, data_batch) -> bool:
         """Copies a batch into the bound inputs; False, with nothing copied, if it has other shapes."""
-        data, targets = data_batch.data, self._data
+        data, targets = data_batch.data, self._data_fast
         if len(data) != len(targets):
             raise ValueError(
                 f"[Module.forward] the batch has {len(data)} data arrays, expected {len(targets)}: "
                 f"{self.data_names}"
             )
-        for source, target in zip(data, targets):
-            if source.shape != target.shape:
+        for source, (shape, _, _) in zip(data, targets):
+            if source.shape != shape:
                 return False
         label = getattr(data_batch, "label", None) or ()
-        labels = self._labels if label else ()
-        if len(label) < len(labels):
+        labels = self._labels_that_fit(label) if label else ()
+        if labels is None:
+            return False
+        if self._only is None:
+            self._load_sliced(data, self._data)
+            self._load_sliced(label, self._labels if labels else ())
+            return True
+        for source, (_, copy, copy_numpy) in zip(data, targets):
+            copy(source.handle) if isinstance(source, NDArray) else copy_numpy(np.asarray(source))
+        for source, (_, copy, copy_numpy) in zip(label, labels):
+            copy(source.handle) if isinstance(source, NDArray) else copy_numpy(np.asarray(source))
+        return True
+
+    def _labels_that_fit(self, label):
+        """Where the labels of a batch go; None if the module has to be bound to other shapes for them.
+
+        Bound without labels, those that do not fit are not needed, and go nowhere.
+        """
+        targets = self._labels_fast
+        if len(label) < len(targets):
             if self.label_shapes:
                 raise ValueError(
-                    f"[Module.forward] the batch has {len(label)} labels, expected {len(labels)}: "
+                    f"[Module.forward] the batch has {len(label)} labels, expected {len(targets)}: "
                     f"{[d.name for d in self.label_shapes]}"
                 )
-            labels = ()
-        for source, target in zip(label, labels):
-            if source.shape != target.shape:
-                if self.label_shapes:
-                    return False
-                labels = ()  # bound without labels: those that do not fit are not needed
-                break
-        if self._only is not None:
-            for source, target in zip(data, targets):
-                if isinstance(source, NDArray):
-                    target.copy(source.handle)
-                else:
-                    _load(target.arrays[0], source)
-            for source, target in zip(label, labels):
-                if isinstance(source, NDArray):
-                    target.copy(source.handle)
-                else:
-                    _load(target.arrays[0], source)
-            return True
-        self._load_sliced(data, targets)
-        self._load_sliced(label, labels)
-        return True
+            return ()
+        for source, (shape, _, _) in zip(label, targets):
+            if source.shape != shape:
+                return None if self.label_shapes else ()
+        return targets
 
     def _load_sliced(self, sources, targets) -> None:
         for source, target in zip(sources, targets):

@@ -101,7 +101,7 @@ class Module(BaseModule):
 
         self._arg_params: Any = None
         self._aux_params: Any = None
-        self._params_dirty = False
+        self._dirty = [False]  # whether the dicts lag behind; shared with modules that share the parameters
 
         self._optimizer: Any = None
         self._kvstore: Any = None
@@ -196,6 +196,14 @@ class Module(BaseModule):
         return self._exec_group.get_output_shapes()
 
     # --------------------------------------------------------------------------------------------- parameters
+
+    @property
+    def _params_dirty(self):
+        return self._dirty[0]
+
+    @_params_dirty.setter
+    def _params_dirty(self, value):
+        self._dirty[0] = value
 
     def get_params(self):
         """Returns (arg_params, aux_params), dicts of str to NDArray with the current values."""
@@ -380,6 +388,7 @@ class Module(BaseModule):
         if shared_module is not None:
             self._arg_params = shared_module._arg_params
             self._aux_params = shared_module._aux_params
+            self._dirty = shared_module._dirty
             self.params_initialized = True
             if shared_module.optimizer_initialized:
                 self.borrow_optimizer(shared_module)
@@ -650,7 +659,7 @@ class Module(BaseModule):
         """Updates the parameters by the installed optimizer and the gradients of the last backward."""
         if not (self.binded and self.params_initialized and self.optimizer_initialized):
             self._require("update", optimizer=True)
-        self._params_dirty = True
+        self._dirty[0] = True
         group = self._exec_group
         if self._update_on_kvstore:
             _update_params_on_kvstore(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ..ndarray import NDArray
 from .fused import FusedOptimizer, UpdateGroup, fused_owner
 from .optimizer import Optimizer, _scalars_of
@@ -105,7 +106,8 @@ class Updater:
     # ---- saving and loading
 
     def get_states(self, dump_optimizer=False):
-        """States as bytes that MXNet 1.x reads too, with update counts and schedule position behind them.
+        """States as bytes that MXNet 1.x reads too, followed by what it does not keep: the update counts, the
+        position of the learning-rate schedule and of the random stream.
 
         Parameters
         ----------
@@ -129,6 +131,7 @@ class Updater:
                 [k, optimizer.idx2name.get(k, k if isinstance(k, str) else None), counts.get(k)] for k in keys
             ],
             "position": optimizer._position(),
+            "random": list(_core.random_state()),
             "scheduler": optimizer._scheduler_record(),
         }
         if dump_optimizer:
@@ -139,7 +142,7 @@ class Updater:
         """Replaces the states by saved ones, from here or from MXNet 1.x. Never runs code from the bytes.
 
         States are matched to parameters by name where names are known, so a file from another number of
-        contexts fits. With a file from here update counts and schedule position continue too.
+        contexts fits. With a file from here update counts, schedule and `mx.random` continue as they were.
 
         Parameters
         ----------
@@ -174,6 +177,8 @@ class Updater:
         optimizer._index_update_count = optimizer._all_index_update_counts[0]
         optimizer._set_position(extra.get("position") or {})
         optimizer._restore_scheduler(extra.get("scheduler"))
+        if "random" in extra:
+            _core.set_random_state(*extra["random"])
 
 
 class UpdatePlan:
@@ -264,6 +269,9 @@ def _names_and_counts(states, extra, source):
     if extra:
         try:
             extra["num_update"] = int(extra["num_update"])
+            if "random" in extra:
+                seed, draws = extra["random"]
+                extra["random"] = [int(seed) % 2**64, int(draws) % 2**64]
             for key, name, count in extra["params"]:
                 if name is not None:
                     names[key] = str(name)
