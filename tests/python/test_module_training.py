@@ -500,3 +500,40 @@ def test_random_numbers_continue_after_resume(tmp_path):
     expected = train(straight)
     mx.random.seed(99)
     same(expected, train(make(str(tmp_path / "m"))))
+
+
+def test_own_index_names_do_not_change_the_keys():
+    names = {0: "fc2_bias", 1: "fc2_weight", 2: "fc1_bias", 3: "fc1_weight"}
+    module = bound(contexts=2)
+    optimizer = mx.optimizer.SGD(momentum=0.9, param_idx2name=names, rescale_grad=0.25)
+    module.init_optimizer(kvstore=None, optimizer=optimizer)
+    module.forward_backward(batch_of())
+    module.update()
+    assert {k: s.shape for k, s in module._updater.states.items()} == {
+        **dict.fromkeys((0, 1), (5, 6)),
+        **dict.fromkeys((2, 3), (5,)),
+        **dict.fromkeys((4, 5), (3, 5)),
+        **dict.fromkeys((6, 7), (3,)),
+    }
+
+
+@ours_only
+def test_optimizer_is_not_installed_when_its_states_cannot_be_loaded(tmp_path):
+    prefix = str(tmp_path / "m")
+    bound().save_checkpoint(prefix, 1)
+    module = mx.mod.Module.load(prefix, 1, load_optimizer_states=True)
+    module.bind([("data", (4, 6))], [("softmax_label", (4,))])
+    with pytest.raises(FileNotFoundError, match=r"m-0001\.states"):
+        module.init_optimizer()
+    assert not module.optimizer_initialized
+
+
+@ours_only
+def test_partial_init_params_after_updates_keeps_them():
+    module = bound()
+    module.init_optimizer(optimizer_params={"learning_rate": 0.5})
+    module.forward_backward(batch_of())
+    module.update()
+    trained = module._exec_group.execs[0].arg_dict["fc1_weight"].asnumpy()
+    module.init_params(None, arg_params={}, aux_params={}, allow_missing=True, force_init=True)
+    np.testing.assert_array_equal(module._exec_group.execs[0].arg_dict["fc1_weight"].asnumpy(), trained)

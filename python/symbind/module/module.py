@@ -110,6 +110,7 @@ class Module(BaseModule):
         self._preload_opt_states = None
         self._grad_req: Any = None
         self._plans: Any = None
+        self._update_keys: dict[str, int] = {}
 
         self._exec_group: Any = None
         self._data_shapes: Any = None
@@ -257,6 +258,8 @@ class Module(BaseModule):
             )
             return
         self._require("init_params", params=False)
+        if self._params_dirty:
+            self._sync_params_from_devices()
         if not allow_extra:
             warn_ignored({**(arg_params or {}), **(aux_params or {})}, {*self._param_names, *self._aux_names})
         group = self._exec_group
@@ -493,15 +496,17 @@ class Module(BaseModule):
                 param_names=names,
                 update_on_kvstore=update_on_kvstore,
             )
+        updater = None if update_on_kvstore else opt.get_updater(optimizer)
+        if self._preload_opt_states is not None:
+            _load_states(self._preload_opt_states, store, updater)
+            self._preload_opt_states = None
         self._optimizer = optimizer
         self._kvstore = store
         self._update_on_kvstore = update_on_kvstore
-        self._updater = None if update_on_kvstore else opt.get_updater(optimizer)
+        self._updater = updater
+        self._update_keys = {name: i * len(self._context) for i, name in enumerate(names)}
         self._plans = None
         self.optimizer_initialized = True
-        if self._preload_opt_states is not None:
-            self.load_optimizer_states(self._preload_opt_states)
-            self._preload_opt_states = None
 
     def _make_optimizer(self, optimizer, optimizer_params, idx2name, rescale_grad):
         if isinstance(optimizer, str):
@@ -534,6 +539,7 @@ class Module(BaseModule):
         self._kvstore = shared_module._kvstore
         self._update_on_kvstore = shared_module._update_on_kvstore
         self._updater = shared_module._updater
+        self._update_keys = shared_module._update_keys
         self._plans = None
         self.optimizer_initialized = True
 
@@ -550,12 +556,7 @@ class Module(BaseModule):
     def load_optimizer_states(self, fname):
         """Loads the optimizer's states from a file of this package or of MXNet 1.x; runs no code from it."""
         self._require("load_optimizer_states", optimizer=True)
-        if self._update_on_kvstore:
-            self._kvstore.load_optimizer_states(fname)
-            return
-        with open(fname, "rb") as file:
-            content = file.read()
-        self._updater.set_states(content, source=str(fname))
+        _load_states(fname, self._kvstore, self._updater)
 
     # -------------------------------------------------------------------------------------------- computation
 
@@ -679,15 +680,14 @@ class Module(BaseModule):
         """The update of each context, with everything looked up: keys, arrays, states."""
         group = self._exec_group
         contexts = len(self._context)
-        # A borrowed optimizer counts parameters as its owner does: keys follow names.
-        first_key: dict[str, int] = {}
-        for key, name in sorted(self._optimizer.idx2name.items(), key=lambda item: item[0]):
-            first_key.setdefault(name, key)
         names, params, grads = _with_grad(group.param_arrays, group.grad_arrays, group.param_names_in_order)
-        order = {name: i for i, name in enumerate(group.param_names_in_order)}
+        # Keys go by name: with a borrowed optimizer they are those of the module that owns it.
+        first_keys = self._update_keys
+        for name in names:
+            first_keys.setdefault(name, len(first_keys) * contexts)
         plans = []
         for k in range(contexts):
-            keys = [first_key.get(name, order[name] * contexts) + k for name in names]
+            keys = [first_keys[name] + k for name in names]
             plans.append(self._updater.plan(keys, [g[k] for g in grads], [p[k] for p in params]))
         return plans
 
@@ -784,6 +784,16 @@ class Module(BaseModule):
         for name, rows in row_ids.items():
             arrays = self._exec_group.param_array(name)
             self._kvstore.row_sparse_pull(name, out=arrays, row_ids=rows)
+
+
+def _load_states(fname, store, updater):
+    """Loads a states file into an updater, or into the store that updates where there is none."""
+    if updater is None:
+        store.load_optimizer_states(fname)
+        return
+    with open(fname, "rb") as file:
+        content = file.read()
+    updater.set_states(content, source=str(fname))
 
 
 def _with_shape(desc, shape):
