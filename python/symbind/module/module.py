@@ -496,7 +496,10 @@ class Module(BaseModule):
                 param_names=names,
                 update_on_kvstore=update_on_kvstore,
             )
-        updater = None if update_on_kvstore else opt.get_updater(optimizer)
+        updater = None
+        if not update_on_kvstore:
+            updater = opt.get_updater(optimizer)
+            updater.key_names = idx2name
         if self._preload_opt_states is not None:
             _load_states(self._preload_opt_states, store, updater)
             self._preload_opt_states = None

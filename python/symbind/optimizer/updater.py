@@ -31,6 +31,8 @@ class Updater:
         self.optimizer = optimizer
         self.states: dict[Any, Any] = {}
         self.states_synced: dict[Any, bool] = {}
+        #: Parameter name of each key, where they are not the optimizer's `idx2name`.
+        self.key_names: dict[Any, str] | None = None
         self.aggregate_updates = optimizer.aggregate_num > 0 or fused_owner(optimizer) is not None
 
     def __call__(self, index, grad, weight):
@@ -105,6 +107,9 @@ class Updater:
 
     # ---- saving and loading
 
+    def _names(self) -> dict[Any, str]:
+        return self.optimizer.idx2name if self.key_names is None else self.key_names
+
     def get_states(self, dump_optimizer=False):
         """States as bytes that MXNet 1.x reads too, followed by what it does not keep: the update counts, the
         position of the learning-rate schedule and of the random stream.
@@ -123,13 +128,12 @@ class Updater:
         for by_device in optimizer._all_index_update_counts.values():
             for key, count in by_device.items():
                 counts[key] = max(count, counts.get(key, 0))
+        key_names = self._names()
         keys = sorted({*self.states, *counts}, key=str)
         extra: dict[str, Any] = {
             "num_update": int(optimizer.num_update),
             # JSON has no int keys: [key, parameter name, updates]
-            "params": [
-                [k, optimizer.idx2name.get(k, k if isinstance(k, str) else None), counts.get(k)] for k in keys
-            ],
+            "params": [[k, key_names.get(k, k if isinstance(k, str) else None), counts.get(k)] for k in keys],
             "position": optimizer._position(),
             "random": list(_core.random_state()),
             "scheduler": optimizer._scheduler_record(),
@@ -154,11 +158,10 @@ class Updater:
         """
         loaded, extra = decode_states(states, source)
         names, counts = _names_and_counts(loaded, extra, source)
-        optimizer = self.optimizer
-        if by_name or optimizer.idx2name:
-            idx2name = {} if by_name else optimizer.idx2name
-            loaded = _rekey(loaded, names or _guess_names(loaded, idx2name), idx2name, by_name, _copy_state)
-            counts = _rekey(counts, names, idx2name, by_name, lambda count: count)
+        key_names = {} if by_name else self._names()
+        if by_name or key_names:
+            loaded = _rekey(loaded, names or _guess_names(loaded, key_names), key_names, by_name, _copy_state)
+            counts = _rekey(counts, names, key_names, by_name, lambda count: count)
         self.states = loaded
         self.states_synced = dict.fromkeys(loaded, False)
         if extra:
