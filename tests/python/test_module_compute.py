@@ -400,3 +400,15 @@ def test_updates_through_a_sharing_module_are_seen():
     after = values(first.get_params()[0])
     assert not np.array_equal(before["fc1_weight"], after["fc1_weight"])
     same(after, values(second.get_params()[0]))
+
+
+@ours_only
+def test_absent_labels_follow_the_batch_size():
+    fc = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=1, name="fc")
+    net = mx.sym.LinearRegressionOutput(fc, mx.sym.Variable("y"), name="out")
+    module = mx.mod.Module(net, label_names=["y"])
+    module.bind([("data", (4, 6))], [("y", (4, 1))])
+    module.init_params()
+    module.forward(Batch([mx.nd.ones((3, 6))]), is_train=False)
+    assert module.get_outputs()[0].shape == (3, 1)
+    assert module.label_shapes[0].shape == (3, 1)

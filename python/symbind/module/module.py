@@ -11,7 +11,6 @@ from .. import optimizer as opt
 from .._files import atomic_write
 from ..base import MXNetError
 from ..initializer import Uniform
-from ..io import DataDesc
 from ..model import (
     _create_kvstore,
     _initialize_kvstore,
@@ -23,6 +22,8 @@ from ..model import (
 from .base_module import BaseModule, _check_input_names, _parse_data_desc
 from .executor_group import DataParallelExecutorGroup
 from .parameters import assign_params, check_given, host_copies, run_initializer, warn_ignored
+from .slicing import resized_labels, with_shape
+from .updates import load_states, make_optimizer, make_plans
 
 __all__ = ["Module"]
 
@@ -483,7 +484,7 @@ class Module(BaseModule):
         names = group.param_names_in_order
         contexts = 1 if update_on_kvstore else len(self._context)
         idx2name = {i * contexts + k: name for k in range(contexts) for i, name in enumerate(names)}
-        optimizer = self._make_optimizer(optimizer, optimizer_params, idx2name, rescale_grad)
+        optimizer = make_optimizer(optimizer, optimizer_params, self.symbol, idx2name, rescale_grad)
         if store is not None:
             if self._compression_params:
                 store.set_gradient_compression(self._compression_params)
@@ -501,7 +502,7 @@ class Module(BaseModule):
             updater = opt.get_updater(optimizer)
             updater.key_names = idx2name
         if self._preload_opt_states is not None:
-            _load_states(self._preload_opt_states, store, updater)
+            load_states(self._preload_opt_states, store, updater)
             self._preload_opt_states = None
         self._optimizer = optimizer
         self._kvstore = store
@@ -510,26 +511,6 @@ class Module(BaseModule):
         self._update_keys = {name: i * len(self._context) for i, name in enumerate(names)}
         self._plans = None
         self.optimizer_initialized = True
-
-    def _make_optimizer(self, optimizer, optimizer_params, idx2name, rescale_grad):
-        if isinstance(optimizer, str):
-            params = dict(optimizer_params)
-            params.setdefault("rescale_grad", rescale_grad)
-            return opt.create(optimizer, sym=self.symbol, param_idx2name=idx2name, **params)
-        if not isinstance(optimizer, opt.Optimizer):
-            raise TypeError(
-                f"[Module.init_optimizer] optimizer: got {type(optimizer).__name__}, expected Optimizer or "
-                "str"
-            )
-        if optimizer.rescale_grad != rescale_grad:
-            warnings.warn(
-                f"[Module.init_optimizer] the optimizer has rescale_grad={optimizer.rescale_grad}, which is "
-                f"not 1 / batch size = {rescale_grad}. Is this intended?",
-                stacklevel=3,
-            )
-        if not optimizer.idx2name:
-            optimizer.idx2name = dict(idx2name)
-        return optimizer
 
     def borrow_optimizer(self, shared_module):
         """Uses the optimizer, store and states of another module, as buckets do."""
@@ -559,7 +540,7 @@ class Module(BaseModule):
     def load_optimizer_states(self, fname):
         """Loads the optimizer's states from a file of this package or of MXNet 1.x; runs no code from it."""
         self._require("load_optimizer_states", optimizer=True)
-        _load_states(fname, self._kvstore, self._updater)
+        load_states(fname, self._kvstore, self._updater)
 
     # -------------------------------------------------------------------------------------------- computation
 
@@ -590,12 +571,12 @@ class Module(BaseModule):
         label = getattr(batch, "label", None)
         data_shapes = getattr(batch, "provide_data", None)
         if not data_shapes:
-            data_shapes = [_with_shape(d, source.shape) for d, source in zip(self._data_shapes, batch.data)]
+            data_shapes = [with_shape(d, source.shape) for d, source in zip(self._data_shapes, batch.data)]
         label_shapes = None
         if self._label_shapes and label:
             label_shapes = getattr(batch, "provide_label", None)
             if not label_shapes:
-                label_shapes = [_with_shape(d, source.shape) for d, source in zip(self._label_shapes, label)]
+                label_shapes = [with_shape(d, source.shape) for d, source in zip(self._label_shapes, label)]
         self._reshape_inferring(data_shapes, label_shapes)
         if not self._exec_group.load_batch(batch):
             described = [(d.name, tuple(d.shape)) for d in self._data_shapes + (self._label_shapes or [])]
@@ -606,28 +587,14 @@ class Module(BaseModule):
             )
 
     def _reshape_inferring(self, data_shapes, label_shapes):
-        """`reshape`; labels that are neither described nor inferred are taken to follow the batch size."""
-        try:
-            self.reshape(data_shapes, label_shapes)
-        except MXNetError:
-            if label_shapes is not None or not self._label_shapes:
-                raise
+        """`reshape`; labels that are not described follow the batch size, or else the inferred shape."""
+        if label_shapes is None and self._label_shapes:
             try:
-                self.reshape(data_shapes, self._resized_labels(data_shapes))
-            except (MXNetError, ValueError):
-                pass
-            else:
+                self.reshape(data_shapes, resized_labels(self._label_shapes, data_shapes))
                 return
-            raise
-
-    def _resized_labels(self, data_shapes):
-        first = data_shapes[0] if isinstance(data_shapes[0], DataDesc) else DataDesc(*data_shapes[0])
-        batch_size = first.shape[max(DataDesc.get_batch_axis(first.layout), 0)]
-        labels = []
-        for desc in self._label_shapes:
-            axis = max(DataDesc.get_batch_axis(desc.layout), 0)
-            labels.append(_with_shape(desc, (*desc.shape[:axis], batch_size, *desc.shape[axis + 1 :])))
-        return labels
+            except (MXNetError, ValueError):
+                pass  # not only the batch size changed
+        self.reshape(data_shapes, label_shapes)
 
     def _load_presliced(self, batches):
         """Loads one batch for each context."""
@@ -641,9 +608,9 @@ class Module(BaseModule):
         if data != [tuple(d.shape) for d in self._data_shapes]:
             label_shapes = None
             if labels and self._label_shapes:
-                label_shapes = [_with_shape(d, shape) for d, shape in zip(self._label_shapes, labels)]
+                label_shapes = [with_shape(d, shape) for d, shape in zip(self._label_shapes, labels)]
             self._reshape_inferring(
-                [_with_shape(d, shape) for d, shape in zip(self._data_shapes, data)], label_shapes
+                [with_shape(d, shape) for d, shape in zip(self._data_shapes, data)], label_shapes
             )
         group.load_presliced(batches)
 
@@ -671,28 +638,13 @@ class Module(BaseModule):
             )
             return
         if self._plans is None:
-            self._plans = self._make_plans()
+            self._plans = make_plans(group, self._updater, self._update_keys)
         if self._kvstore is not None:
             names, _, grads = _with_grad(group.param_arrays, group.grad_arrays, group.param_names_in_order)
             self._kvstore.push(names, grads)
             self._kvstore.pull(names, grads)
         for plan in self._plans:
             plan()
-
-    def _make_plans(self):
-        """The update of each context, with everything looked up: keys, arrays, states."""
-        group = self._exec_group
-        contexts = len(self._context)
-        names, params, grads = _with_grad(group.param_arrays, group.grad_arrays, group.param_names_in_order)
-        # Keys go by name: with a borrowed optimizer they are those of the module that owns it.
-        first_keys = self._update_keys
-        for name in names:
-            first_keys.setdefault(name, len(first_keys) * contexts)
-        plans = []
-        for k in range(contexts):
-            keys = [first_keys[name] + k for name in names]
-            plans.append(self._updater.plan(keys, [g[k] for g in grads], [p[k] for p in params]))
-        return plans
 
     def get_outputs(self, merge_multi_context=True):
         """Outputs of the last forward.
@@ -787,17 +739,3 @@ class Module(BaseModule):
         for name, rows in row_ids.items():
             arrays = self._exec_group.param_array(name)
             self._kvstore.row_sparse_pull(name, out=arrays, row_ids=rows)
-
-
-def _load_states(fname, store, updater):
-    """Loads a states file into an updater, or into the store that updates where there is none."""
-    if updater is None:
-        store.load_optimizer_states(fname)
-        return
-    with open(fname, "rb") as file:
-        content = file.read()
-    updater.set_states(content, source=str(fname))
-
-
-def _with_shape(desc, shape):
-    return DataDesc(desc.name, tuple(shape), desc.dtype, desc.layout)
