@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from parity import cases
-from parity.replay import GoldenFile, run_case
+from parity.replay import GoldenFile, expected_of
 
 
 def record(mx, family: str) -> int:
@@ -26,7 +26,7 @@ def record(mx, family: str) -> int:
     results, failures = {}, 0
     for case in cases.family_cases(family):
         try:
-            results[case.id] = (case.checksum(), run_case(mx, case))
+            results[case.id] = (case.checksum(), expected_of(mx, case))
         except Exception as error:  # every refused case is listed before stopping
             failures += 1
             print(

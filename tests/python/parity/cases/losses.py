@@ -1,8 +1,7 @@
 """Operators that start the backward pass: SoftmaxOutput, the regressions, MakeLoss.
 
-Two things are not recorded because MXNet 1.9.1 gets them wrong: SoftmaxOutput with ``out_grad`` multiplies by its
-own output instead of the output's gradient, and under grad_req 'add' SoftmaxOutput and the regressions overwrite
-or scale what was there. Both are tested against NumPy instead.
+``out_grad`` of SoftmaxOutput is not recorded, because MXNet 1.9.1 multiplies by the output instead of the output's
+gradient. It is tested against NumPy instead.
 """
 
 from parity.case_table import Table, integers, normal, positive, uniform, values
@@ -22,6 +21,8 @@ softmax({}, (4, 1), integers(0, 1, 4))
 softmax({}, (4, 3), integers(0, 3, 4), train=False)
 softmax({}, (4, 3), integers(0, 3, 4), dtype="float64")
 softmax({}, (4, 3), integers(0, 3, 4), dtype="float16")
+softmax({}, (4, 3), integers(0, 3, 4), req="add")
+softmax({"ignore_label": 1, "normalization": "valid"}, (4, 3), integers(0, 3, 4))
 softmax({}, (2, 3, 2), integers(0, 2, 2, 3))
 softmax({}, (4, 3), uniform(4, 3, low=0.0, high=1.0))
 softmax({"grad_scale": 2.0}, (4, 3), uniform(4, 3, low=0.0, high=1.0))
@@ -79,6 +80,7 @@ for op, make in LABELS.items():
     add(op, {}, data=normal(4, 1), label=label(4), head=None)
     add(op, {}, data=normal(4), label=label(4), head=None)
     add(op, {}, data=normal(2, 3, 2), label=label(2, 3, 2), head=None)
+    add(op, {}, data=normal(4, 3), label=label(4, 3), head=None, req="add")
     # MXNet keeps the scale of the gradient in float32.
     add(op, {}, data=normal(4, 3), label=label(4, 3), head=None, dtype="float64", rtol=1e-7)
     add(op, {}, data=normal(4, 3), label=label(4, 3), head=None, train=False)
