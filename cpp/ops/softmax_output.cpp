@@ -124,11 +124,15 @@ struct BackwardSpec {
   bool probabilities = false;  // labels of the shape of data
 };
 
+// What the gradient is divided by. As in MXNet, labels that are probabilities know no normalization, what is valid
+// does not depend on use_ignore, and with one label per position null and batch divide by the number of positions too.
 template <class T, class L>
-double count_valid(const BackwardSpec& s, const L* label) {
-  if (s.p.normalization != Normalization::kValid) return 1;
+double divisor_of(const BackwardSpec& s, const L* label) {
+  if (s.probabilities) return 1;
+  const double positions = s.p.multi_output ? static_cast<double>(std::max<int64_t>(s.l.inner, 1)) : 1.0;
+  if (s.p.normalization == Normalization::kNull) return positions;
+  if (s.p.normalization == Normalization::kBatch) return positions * static_cast<double>(std::max<int64_t>(s.l.outer, 1));
   const int64_t n = s.l.outer * s.l.inner;
-  if (!s.p.use_ignore || s.probabilities) return static_cast<double>(n);
   int64_t valid = 0;
   for (int64_t i = 0; i < n; ++i) valid += static_cast<int64_t>(label[i]) != static_cast<int64_t>(s.p.ignore_label);
   return static_cast<double>(std::max<int64_t>(valid, 1));
@@ -144,11 +148,7 @@ Kernel backward_kernel(BackwardSpec s) {
     const T* head = s.p.out_grad ? y : nullptr;
     T* g = static_cast<T*>(out[0]);
     const Layout3 l = s.l;
-    double divisor = count_valid<T>(s, label);
-    if (s.p.normalization == Normalization::kBatch) divisor = static_cast<double>(std::max<int64_t>(l.outer, 1));
-    // With one label per position, MXNet also divides by the number of positions (null and batch normalization).
-    if (s.p.multi_output && s.p.normalization != Normalization::kValid) divisor *= static_cast<double>(std::max<int64_t>(l.inner, 1));
-    const A scale = static_cast<A>(s.p.grad_scale / divisor);
+    const A scale = static_cast<A>(s.p.grad_scale / divisor_of<T>(s, label));
     const A smooth = static_cast<A>(s.p.multi_output ? 0.0 : s.p.smooth_alpha);  // MXNet smooths only without positions
     const A other = l.classes > 1 ? smooth / static_cast<A>(l.classes - 1) : A(0);
     parallel_for(l.outer * l.inner, row_grain(l), [=](int64_t begin, int64_t end) {
