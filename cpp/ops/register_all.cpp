@@ -16,6 +16,7 @@ void register_embedding_ops();
 void register_fully_connected_ops();
 void register_init_ops();
 void register_join_split_ops();
+void register_leaky_relu_ops();
 void register_optimizer_update_ops();
 void register_random_ops();
 void register_reduce_ops();
@@ -43,6 +44,7 @@ void register_all_ops() {
     register_fully_connected_ops();
     register_init_ops();
     register_join_split_ops();
+    register_leaky_relu_ops();
     register_optimizer_update_ops();
     register_random_ops();
     register_reduce_ops();
