@@ -1,50 +1,31 @@
 #include "backend/cpu/gemm.h"
 
-#include <Eigen/Core>
+#include <algorithm>
+#include <memory>
+#include <type_traits>
 
+#include "backend/cpu/isa.h"
 #include "backend/cpu/parallel.h"
+#include "runtime/storage.h"
 
 namespace symbind {
 namespace {
 
-template <class T>
-using ConstMap = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
-                            Eigen::OuterStride<>>;
-template <class T>
-using Map =
-    Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0, Eigen::OuterStride<>>;
-
-template <class T, class A, class B>
-void accumulate(T alpha, const A& a, const B& b, Map<T>& c) {
-  if (c.rows() == 1 || c.cols() == 1) {
-    c.noalias() +=
-        alpha * a.lazyProduct(b);  // Eigen's GEMM packs its operands, which a vector does not pay for
-  } else {
-    c.noalias() += alpha * (a * b);
-  }
+// Room for packed panels, allocated once in every thread that multiplies matrices.
+void* packing_workspace(size_t bytes) {
+  thread_local StoragePtr storage;
+  if (storage == nullptr || storage->bytes < bytes) storage = allocate_storage(bytes);
+  return storage->data;
 }
 
 template <class T>
 void gemm_block(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
                 const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
-  Map<T> out(c, m, n, Eigen::OuterStride<>(ldc));
-  if (beta == 0) {
-    out.setZero();
-  } else if (beta != 1) {
-    out *= beta;
-  }
-  if (k == 0) return;
-  ConstMap<T> left(a, trans_a ? k : m, trans_a ? m : k, Eigen::OuterStride<>(lda));
-  ConstMap<T> right(b, trans_b ? n : k, trans_b ? k : n, Eigen::OuterStride<>(ldb));
-  if (trans_a && trans_b) {
-    accumulate<T>(alpha, left.transpose(), right.transpose(), out);
-  } else if (trans_a) {
-    accumulate<T>(alpha, left.transpose(), right, out);
-  } else if (trans_b) {
-    accumulate<T>(alpha, left, right.transpose(), out);
-  } else {
-    accumulate<T>(alpha, left, right, out);
-  }
+  constexpr ComputeType kType = std::is_same_v<T, double> ? kF64 : kF32;
+  const KernelTable& table = kernels();
+  const GemmArgs args{trans_a, trans_b, m, n, k, alpha, beta, a, b, c, lda, ldb, ldc};
+  table.gemm[kType](args,
+                    packing_workspace(std::max(table.gemm_workspace[kF32], table.gemm_workspace[kF64])));
 }
 
 template <class T>

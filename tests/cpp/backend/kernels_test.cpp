@@ -271,3 +271,61 @@ TEST_CASE("softmax rows and columns agree with the definition") {
     }
   }
 }
+
+TEST_CASE("matrix products on every instruction set, for sizes around the register tiles") {
+  const int64_t sizes[][3] = {{1, 1, 1},      {1, 40, 7},   {40, 1, 7},     {1, 700, 600},
+                              {700, 1, 2100}, {2, 3, 0},    {6, 16, 5},     {13, 33, 17},
+                              {15, 31, 300},  {100, 70, 9}, {170, 65, 257}, {5, 2100, 3}};
+  for (Isa isa : available()) {
+    const KernelTable& table = kernels_for(isa);
+    const StoragePtr workspace =
+        allocate_storage(std::max(table.gemm_workspace[kF32], table.gemm_workspace[kF64]));
+    for (const auto& [m, n, k] : sizes) {
+      const std::vector<double> a = random_values<double>(m * k, 1), b = random_values<double>(k * n, 2);
+      const std::vector<double> before = random_values<double>(m * (n + 3), 3);
+      for (int flags = 0; flags < 4; ++flags) {
+        for (double beta : {0.0, 0.5}) {
+          GemmArgs g;
+          g.trans_a = (flags & 1) != 0;
+          g.trans_b = (flags & 2) != 0;
+          g.m = m;
+          g.n = n;
+          g.k = k;
+          g.alpha = 1.5;
+          g.beta = beta;
+          g.lda = g.trans_a ? m : k;
+          g.ldb = g.trans_b ? k : n;
+          g.ldc = n + 3;
+          std::vector<double> want = before;
+          for (int64_t i = 0; i < m; ++i) {
+            for (int64_t j = 0; j < n; ++j) {
+              double sum = 0;
+              for (int64_t p = 0; p < k; ++p) {
+                sum += a[static_cast<size_t>(g.trans_a ? p * m + i : i * k + p)] *
+                       b[static_cast<size_t>(g.trans_b ? j * k + p : p * n + j)];
+              }
+              double& c = want[static_cast<size_t>(i * g.ldc + j)];
+              c = 1.5 * sum + (beta == 0 ? 0 : beta * c);
+            }
+          }
+          INFO(std::string(isa_name(isa))
+               << " " << m << " " << n << " " << k << " flags " << flags << " beta " << beta);
+          std::vector<double> c = before;
+          g.a = a.data();
+          g.b = b.data();
+          g.c = c.data();
+          table.gemm[kF64](g, workspace->data);
+          check_close(c, want, 1e-12);
+          const std::vector<float> fa(a.begin(), a.end()), fb(b.begin(), b.end()),
+              fwant(want.begin(), want.end());
+          std::vector<float> fc(before.begin(), before.end());
+          g.a = fa.data();
+          g.b = fb.data();
+          g.c = fc.data();
+          table.gemm[kF32](g, workspace->data);
+          check_close(fc, fwant, 1e-4);
+        }
+      }
+    }
+  }
+}
