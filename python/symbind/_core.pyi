@@ -1,0 +1,288 @@
+# Written by tools/make_stubs.py from the compiled extension: do not edit.
+"""
+The C++ engine of symbind.
+"""
+from __future__ import annotations
+import collections.abc
+import numpy
+import typing
+__all__: list[str] = ['Executor', 'MXNetError', 'NDArray', 'Symbol', 'copy_to', 'describe_op', 'group', 'has_onednn', 'invoke', 'list_ops', 'load_ndarrays', 'load_ndarrays_buffer', 'make_op', 'multi_update', 'ndarray_from_bytes', 'ndarray_to_bytes', 'next_random_stream', 'num_threads', 'random_state', 'save_ndarrays', 'seed', 'set_random_state', 'symbol_from_json', 'symbol_load', 'symbol_to_json', 'variable', 'visible_ops']
+has_onednn: bool = True
+
+class Executor:
+    """
+    A symbol bound to arrays.
+    """
+
+    def __init__(self, symbol: Symbol, device_type: typing.SupportsInt | typing.SupportsIndex, device_id: typing.SupportsInt | typing.SupportsIndex, args: list, grads: list, grad_reqs: collections.abc.Sequence[str], aux: list, shared: Executor) -> None:
+        ...
+
+    def backward(self, head_grads: collections.abc.Sequence[NDArray]=[]) -> None:
+        ...
+
+    def debug_str(self) -> str:
+        ...
+
+    def forward(self, is_train: bool) -> None:
+        ...
+
+    def forward_backward(self, head_grads: collections.abc.Sequence[NDArray]=[]) -> None:
+        ...
+
+    def memory_report(self) -> dict:
+        ...
+
+    def outputs(self) -> list[NDArray]:
+        ...
+
+    def set_monitor(self, callback: typing.Any, all: bool) -> None:
+        ...
+
+class MXNetError(RuntimeError):
+    """
+    Raised by the engine: bad shapes, unknown operators, unreadable files.
+    """
+
+class NDArray:
+    """
+    A dense array of the engine; copies of the handle share its memory.
+    """
+
+    def __init__(self, shape: typing.Any, dtype: typing.SupportsInt | typing.SupportsIndex, device_type: typing.SupportsInt | typing.SupportsIndex=1, device_id: typing.SupportsInt | typing.SupportsIndex=0, zero: bool=False) -> None:
+        ...
+
+    def at(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> NDArray:
+        ...
+
+    @property
+    def context(self) -> tuple[int, int]:
+        ...
+
+    def copy_from(self, source: NDArray) -> None:
+        ...
+
+    def copy_from_numpy(self, source: numpy.ndarray) -> None:
+        ...
+
+    @property
+    def dtype(self) -> int:
+        ...
+
+    def fill(self, value: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+
+    @staticmethod
+    def from_numpy(array: numpy.ndarray) -> NDArray:
+        """
+        Shares the memory of a C-contiguous array.
+        """
+
+    @property
+    def nbytes(self) -> int:
+        ...
+
+    @property
+    def ndim(self) -> int:
+        ...
+
+    def reshape(self, shape: typing.Any) -> NDArray:
+        """
+        A view of the same memory.
+        """
+
+    def same_memory(self, arg0: NDArray) -> bool:
+        ...
+
+    @property
+    def shape(self) -> tuple:
+        ...
+
+    @property
+    def size(self) -> int:
+        ...
+
+    def slice(self, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> NDArray:
+        """
+        A view of rows begin..end of the first axis.
+        """
+
+    def to_numpy(self) -> numpy.ndarray:
+        """
+        A copy of the values.
+        """
+
+    def view_numpy(self) -> numpy.ndarray:
+        """
+        A NumPy array over the same memory.
+        """
+
+    def with_context(self, arg0: typing.SupportsInt | typing.SupportsIndex, arg1: typing.SupportsInt | typing.SupportsIndex) -> NDArray:
+        ...
+
+class Symbol:
+    """
+    A graph: one or more outputs of nodes.
+    """
+
+    def __len__(self) -> int:
+        ...
+
+    def attr(self, arg0: str) -> typing.Any:
+        ...
+
+    def attr_dict(self) -> list:
+        ...
+
+    def compose(self, arg0: str, arg1: collections.abc.Sequence[Symbol], arg2: dict) -> Symbol:
+        ...
+
+    def copy(self) -> Symbol:
+        ...
+
+    def get_children(self) -> Symbol:
+        ...
+
+    def get_internals(self) -> Symbol:
+        ...
+
+    def heads(self) -> list:
+        """
+        (node, output) of every output, numbered as in nodes().
+        """
+
+    def infer_for_bind(self, shapes: dict, dtypes: dict, unknown: typing.SupportsInt | typing.SupportsIndex=0) -> tuple:
+        ...
+
+    def infer_shape(self, shapes: dict, partial: bool, unknown: typing.SupportsInt | typing.SupportsIndex=0) -> tuple:
+        ...
+
+    def infer_type(self, dtypes: dict) -> tuple:
+        ...
+
+    def list_arguments(self) -> list[str]:
+        ...
+
+    def list_attr(self) -> dict[str, str]:
+        ...
+
+    def list_auxiliary_states(self) -> list[str]:
+        ...
+
+    def list_inputs(self) -> list[str]:
+        ...
+
+    def list_outputs(self) -> list[str]:
+        ...
+
+    def name(self) -> typing.Any:
+        ...
+
+    def nodes(self) -> list:
+        """
+        (op, name, attrs, inputs) of every node in topological order.
+        """
+
+    def output(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> Symbol:
+        ...
+
+    def same_node(self, arg0: Symbol) -> bool:
+        ...
+
+    def set_attr(self, arg0: str, arg1: str) -> None:
+        ...
+
+def copy_to(target: NDArray, source: NDArray) -> None:
+    """
+    Copies values, converting the dtype; shapes must agree.
+    """
+
+def describe_op(name: str) -> dict:
+    ...
+
+def group(arg0: collections.abc.Sequence[Symbol]) -> Symbol:
+    ...
+
+def invoke(op: str, inputs: collections.abc.Sequence[NDArray], attrs: collections.abc.Mapping[str, str], out: collections.abc.Sequence[NDArray]=[], is_train: bool=False, device_type: typing.SupportsInt | typing.SupportsIndex=1, device_id: typing.SupportsInt | typing.SupportsIndex=0) -> list[NDArray]:
+    ...
+
+def list_ops() -> list[str]:
+    """
+    Names and aliases of all operators, internal ones included.
+    """
+
+def load_ndarrays(path: typing.Any, strict: bool=False) -> tuple:
+    """
+    Read a file of arrays: (arrays, names, warnings); names is empty for a list. strict: bytes after the end are an error. MXNetError names the file, the entry and the byte.
+    """
+
+def load_ndarrays_buffer(bytes: typing.Any, label: str='buffer', strict: bool=False) -> tuple:
+    """
+    The same from an object with a buffer.
+    """
+
+def make_op(arg0: str, arg1: str, arg2: collections.abc.Mapping[str, str], arg3: collections.abc.Sequence[Symbol], arg4: dict) -> Symbol:
+    ...
+
+def multi_update(kind: str, weights: collections.abc.Sequence[NDArray], grads: collections.abc.Sequence[NDArray], states: collections.abc.Sequence[collections.abc.Sequence[NDArray]], lrs: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], wds: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], hyper: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
+    """
+    One optimizer step for all parameters.
+    """
+
+def ndarray_from_bytes(bytes: typing.Any, label: str='bytes') -> NDArray:
+    """
+    The array of one record.
+    """
+
+def ndarray_to_bytes(array: NDArray) -> bytes:
+    """
+    The array as one record of MXNet's format, as pickled arrays and optimizer states hold it.
+    """
+
+def next_random_stream() -> int:
+    """
+    Takes one number of the engine's stream, for generators outside of it.
+    """
+
+def num_threads() -> int:
+    """
+    The number of OpenMP threads kernels may use.
+    """
+
+def random_state() -> tuple[int, int]:
+    """
+    (seed, number of draws so far): what set_random_state needs to continue the stream.
+    """
+
+def save_ndarrays(path: typing.Any, arrays: collections.abc.Sequence[NDArray], names: collections.abc.Sequence[str]) -> None:
+    """
+    Write arrays, with a name for each or an empty list of names, so that the file appears only when complete.
+    """
+
+def seed(seed: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Restarts the engine's random stream.
+    """
+
+def set_random_state(seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex) -> None:
+    ...
+
+def symbol_from_json(text: str, label: str) -> tuple:
+    """
+    Read a symbol from JSON text (str or UTF-8 bytes) of any MXNet release: (Symbol, warnings). `label` names the text in errors. MXNetError names the node or byte.
+    """
+
+def symbol_load(path: typing.Any) -> tuple:
+    """
+    Read a symbol file: (Symbol, warnings). MXNetError names the file and the node or byte.
+    """
+
+def symbol_to_json(symbol: Symbol, remove_amp_cast: bool=False) -> str:
+    """
+    The JSON text that MXNet 1.9.1 writes for the symbol.
+    """
+
+def variable(arg0: str, arg1: collections.abc.Mapping[str, str]) -> Symbol:
+    ...
+
+def visible_ops() -> list:
+    ...
