@@ -1,4 +1,4 @@
-"""Documentation that can be checked is checked: commands, tables, environment variables, links, generated files."""
+"""Documentation that can be checked is checked: commands, tables, environment variables, links, stubs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ import symbind
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 def code_blocks(text: str, language: str) -> list[str]:
@@ -27,17 +32,23 @@ def test_readme_opens_with_two_commands_of_one_line():
     commands = code_blocks(before_first_section, "sh")
     assert len(commands) == 2
     assert all(command.count("\n") == 1 and len(command) < 200 for command in commands)
-    assert all("-m venv" in command for command in commands), "a system's Python may refuse a plain pip install"
+    assert all("-m venv" in command for command in commands), (
+        "a system's Python may refuse a plain pip install"
+    )
     assert "examples/train_digits.py" in commands[0]
     assert "tools/run_tests.py" in commands[1]
 
 
 def test_example_of_the_readme_runs(tmp_path):
     (example,) = code_blocks(README, "python")
-    lines = [line for line in example.splitlines() if line.strip() and not line.startswith(("import", "from"))]
+    lines = [
+        line for line in example.splitlines() if line.strip() and not line.startswith(("import", "from"))
+    ]
     assert len(lines) <= 10
     env = {**os.environ, "PYTHONPATH": str(Path(symbind.__file__).parent.parent)}
-    result = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, env=env, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
     accuracy = float(re.search(r"'accuracy', ([\d.]+)", result.stdout)[1])
     assert accuracy > 0.85
@@ -51,14 +62,18 @@ def test_compatibility_tables_are_current():
     finally:
         sys.path.pop(0)
     for path, text in compat_table.pages().items():
-        assert path.read_text(encoding="utf-8") == text, f"{path.name} is not current: run tools/compat_table.py"
+        assert path.read_text(encoding="utf-8") == text, (
+            f"{path.name} is not current: run tools/compat_table.py"
+        )
 
 
 def variables_read() -> dict[str, str]:
     """Environment variables that the engine and the package read, and where."""
     found = {}
     for file in sorted((ROOT / "cpp").rglob("*.[ch]*")):
-        for match in re.finditer(r'\b(?:getenv|env_flag|env_int)\(\s*"(\w+)"', file.read_text(encoding="utf-8")):
+        for match in re.finditer(
+            r'\b(?:getenv|env_flag|env_int)\(\s*"(\w+)"', file.read_text(encoding="utf-8")
+        ):
             found[match[1]] = file.name
     call = re.compile(r'(?:environ(?:\.get|\.setdefault|\.pop)?|getenv)[(\[]\s*["\'](\w+)["\']')
     for file in [*sorted((ROOT / "python").rglob("*.py")), ROOT / "tests/python/common.py"]:
@@ -88,7 +103,9 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_files_that_pages_name_exist(page):
     text = page.read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:cpp|tools|tests|docs|examples|bench)/[\w./]+\.(?:py|cpp|h|md|sh|txt|json))`", text):
+    for path in re.findall(
+        r"`((?:cpp|tools|tests|docs|examples|bench)/[\w./]+\.(?:py|cpp|h|md|sh|txt|json))`", text
+    ):
         assert (ROOT / path).exists(), path
 
 
@@ -109,7 +126,7 @@ def stub_names() -> dict[str, set[str]]:
 
 
 def test_stub_has_the_names_of_the_extension():
-    """The gate compares the whole stub (tools/make_stubs.py --check), this test the names, without the generator."""
+    """The names. The gate compares all of the stub with what tools/make_stubs.py generates."""
     core = symbind._core
     public = {name for name in dir(core) if not name.startswith("_")}
     names = stub_names()

@@ -2,9 +2,9 @@
 
     python tools/check_isa_objects.py build/<folder>/cpp
 
-An inline function of the C++ library compiled with AVX-512 flags is a weak symbol: the linker may choose that copy for
-the whole program, which then dies on other processors. So no object of cpp/backend/cpu/kernels/ may define a symbol
-that others could pick up. Needs `nm`.
+An inline function of the C++ library compiled with AVX-512 flags is a weak symbol: the linker may choose that
+copy for the whole program, which then dies on other processors. So no object of cpp/backend/cpu/kernels/ may
+define a symbol that others could pick up. Needs `nm`.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ def problems_of(path: Path, onednn: bool) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--without-onednn", action="store_true", help="built with SYMBIND_ONEDNN=OFF")
     options = parser.parse_args()

@@ -23,13 +23,39 @@ README, PAGE = ROOT / "README.md", ROOT / "docs" / "compatibility.md"
 BEGIN = "<!-- compatibility: written by tools/compat_table.py -->"
 END = "<!-- end of compatibility -->"
 
-SHORT = {"module": "mod", "symbol": "sym", "ndarray": "nd", "initializer": "init", "visualization": "viz", "image": "img"}
-SHORT |= {"kvstore": "kv", "monitor": "mon"}
+SHORT = {
+    "module": "mod",
+    "symbol": "sym",
+    "ndarray": "nd",
+    "initializer": "init",
+    "visualization": "viz",
+    "image": "img",
+}
+SHORT |= {"kvstore": "kv", "monitor": "mon", "image": "img"}
 # What a reader looks for first.
-ORDER = (
-    "module symbol executor ndarray io metric initializer optimizer lr_scheduler callback model kvstore monitor "
-    "visualization recordio image rnn profiler context name attribute"
-).split()
+ORDER = [
+    "module",
+    "symbol",
+    "executor",
+    "ndarray",
+    "io",
+    "metric",
+    "initializer",
+    "optimizer",
+    "lr_scheduler",
+    "callback",
+    "model",
+    "kvstore",
+    "monitor",
+    "visualization",
+    "recordio",
+    "image",
+    "rnn",
+    "profiler",
+    "context",
+    "name",
+    "attribute",
+]
 
 
 class Area(NamedTuple):
@@ -65,7 +91,9 @@ def areas() -> tuple[list[Area], list[Area], list[Area]]:
     classes = []
     for title, members in sorted(record["classes"].items()):
         module, cls = title.split(".")
-        classes.append(compare(f"mx.{SHORT.get(module, module)}.{cls}", members, getattr(submodule(module), cls, None)))
+        classes.append(
+            compare(f"mx.{SHORT.get(module, module)}.{cls}", members, getattr(submodule(module), cls, None))
+        )
     operators = []
     for space, names in sorted(record["operators"].items()):
         owner = getattr(symbind.symbol, space, None) if space else symbind.symbol
@@ -96,8 +124,8 @@ def full_page(modules: list[Area], classes: list[Area], operators: list[Area]) -
         "",
         "<!-- Written by tools/compat_table.py: do not edit. -->",
         "",
-        "The public names of MXNet 1.9.1, and which of them symbind has. A name that is here works as in MXNet; a name",
-        "that is not here does not exist, so using it is an error at once.",
+        "The public names of MXNet 1.9.1, and which of them symbind has. A name that is here works as in MXNet; a",
+        "name that is not here does not exist, so using it is an error at once.",
     ]
     for heading, group in (("Modules", modules), ("Members of classes", classes), ("Operators", operators)):
         lines += ["", f"## {heading}"]
@@ -121,7 +149,9 @@ def pages() -> dict[Path, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args()
     stale = []

@@ -2,8 +2,8 @@
 
     python tools/make_stubs.py [--check]
 
-`--check` compares instead of writing, and exits with 1 when the stub is not current. Needs pybind11-stubgen and
-an importable symbind: installed, or built by tools/dev_build.sh with PYTHONPATH=python.
+`--check` compares instead of writing, and exits with 1 when the stub is not current. Needs pybind11-stubgen
+and an importable symbind: installed, or built by tools/dev_build.sh with PYTHONPATH=python.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def sort_definitions(node: ast.Module | ast.ClassDef) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args()
     new = generate()
@@ -97,7 +99,9 @@ def main() -> int:
     old = STUB.read_text(encoding="utf-8") if STUB.exists() else ""
     if old == new:
         return 0
-    sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), "committed", "current"))
+    sys.stdout.writelines(
+        difflib.unified_diff(old.splitlines(True), new.splitlines(True), "committed", "current")
+    )
     print(f"{STUB.relative_to(ROOT)} is not current: run tools/make_stubs.py", file=sys.stderr)
     return 1
 

@@ -2,8 +2,8 @@
 
     python tools/record_mxnet_names.py        (under MXNet 1.9.1)
 
-Modules give the classes and functions they define, classes their public members, operators every name that `mx.sym`
-offers; the internal operators behind Gluon's NumPy interface are left out.
+Modules give the classes and functions they define, classes their public members, operators every name that
+`mx.sym` offers; the internal operators behind Gluon's NumPy interface are left out.
 """
 
 from __future__ import annotations
@@ -16,19 +16,50 @@ from pathlib import Path
 
 import mxnet as mx
 
-MODULES = (
-    "attribute callback context executor image initializer io kvstore lr_scheduler metric model module monitor name "
-    "ndarray optimizer profiler recordio rnn symbol visualization"
-).split()
+MODULES = [
+    "attribute",
+    "callback",
+    "context",
+    "executor",
+    "image",
+    "initializer",
+    "io",
+    "kvstore",
+    "lr_scheduler",
+    "metric",
+    "model",
+    "module",
+    "monitor",
+    "name",
+    "ndarray",
+    "optimizer",
+    "profiler",
+    "recordio",
+    "rnn",
+    "symbol",
+    "visualization",
+]
 CLASSES = {
-    "module": ["BaseModule", "Module", "BucketingModule", "SequentialModule", "PythonModule", "PythonLossModule"],
+    "module": [
+        "BaseModule",
+        "Module",
+        "BucketingModule",
+        "SequentialModule",
+        "PythonModule",
+        "PythonLossModule",
+    ],
     "symbol": ["Symbol"],
     "ndarray": ["NDArray"],
     "executor": ["Executor"],
 }
 OPERATOR_SPACES = ("contrib", "linalg", "random", "image", "sparse")
 # What those namespaces import for themselves, and what indexing is made of.
-HELPERS = {"check_call", "get_indexing_dispatch_code", "get_oshape_of_gather_nd_op", "indexing_key_expand_implicit_axes"}
+HELPERS = {
+    "check_call",
+    "get_indexing_dispatch_code",
+    "get_oshape_of_gather_nd_op",
+    "indexing_key_expand_implicit_axes",
+}
 
 
 def is_public(name: str, value: object) -> bool:
@@ -74,7 +105,9 @@ def main() -> None:
     }
     record["operators"] = {"": operators(mx.symbol.op)}
     for space in OPERATOR_SPACES:
-        functions = [n for n, f in vars(getattr(mx.symbol, space)).items() if is_public(n, f) and inspect.isroutine(f)]
+        functions = [
+            n for n, f in vars(getattr(mx.symbol, space)).items() if is_public(n, f) and inspect.isroutine(f)
+        ]
         record["operators"][space] = sorted(
             n for n in functions if n not in HELPERS and not n.startswith("backward_")
         )

@@ -1,8 +1,9 @@
 """Runs every test: the C++ unit tests, then the Python tests against the installed package.
 
-    python tools/run_tests.py [--cpp | --python] [--preset release|portable|debug|asan|tsan] [pytest arguments]
+    python tools/run_tests.py [--cpp | --python] [--preset NAME] [pytest arguments]
 
-Exits with 0 only if both pass. C++ tests need doctest (Debian: doctest-dev); the script installs it where it may.
+Presets are release (the default), portable (no oneDNN), debug, asan and tsan (sanitizers).
+Exits with 0 only if both pass. C++ tests need doctest (Debian: doctest-dev), which apt installs if it may.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def ensure_doctest() -> None:
         run([*sudo, "apt-get", "update", "-qq"])
         run([*sudo, "apt-get", "install", "-y", "-qq", "doctest-dev"])
     if not have_doctest():
-        sys.exit("The C++ tests need doctest's header: install it (Debian, Ubuntu: apt-get install doctest-dev)")
+        sys.exit(
+            "The C++ tests need doctest's header: install it (Debian, Ubuntu: apt-get install doctest-dev)"
+        )
 
 
 def cpp_tests(preset: str) -> int:
@@ -52,7 +55,7 @@ def cpp_tests(preset: str) -> int:
     # Two threads are enough to meet races, and keep sanitizers quick.
     env.setdefault("OMP_NUM_THREADS", "2")
     if preset == "tsan":
-        # GNU OpenMP's barriers are invisible to the thread sanitizer: report only races outside of its workers.
+        # GNU OpenMP's barriers are invisible to the sanitizer: report only races outside of its workers.
         env["TSAN_OPTIONS"] = f"suppressions={ROOT / 'tests/cpp/tsan.supp'} " + env.get("TSAN_OPTIONS", "")
     return code or run(["ctest", "--test-dir", f"build/{preset}", "--output-on-failure"], cwd=ROOT, env=env)
 
@@ -62,7 +65,9 @@ def python_tests(arguments: list[str]) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cpp", action="store_true", help="the C++ tests alone")
     parser.add_argument("--python", action="store_true", help="the Python tests alone")
     parser.add_argument("--preset", default="release", help="CMake preset of the C++ tests")

@@ -1,4 +1,4 @@
-"""What an installed package is like: one OpenMP runtime in the process, one oneDNN, both of them the right ones."""
+"""What an installed package is like: one OpenMP runtime in the process, one oneDNN, no import but NumPy."""
 
 import json
 import subprocess
@@ -33,7 +33,9 @@ def libraries():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_one_openmp_runtime(libraries):
-    runtimes = [path for path in libraries if any(f"/{name}" in path for name in ("libgomp", "libiomp", "libomp"))]
+    runtimes = [
+        path for path in libraries if any(f"/{name}" in path for name in ("libgomp", "libiomp", "libomp"))
+    ]
     assert len(runtimes) == 1, runtimes
     assert runtimes[0].endswith("/libgomp.so.1") or "/libgomp.so.1." in runtimes[0]
 

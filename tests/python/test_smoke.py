@@ -1,4 +1,4 @@
-"""The shortest test that a build works: a small network is bound, run, trained and used. Seconds, for pre-commit."""
+"""The shortest test of a build: a small network is bound, run, trained and used. Seconds, for pre-commit."""
 
 import numpy as np
 import symbind as mx
@@ -24,7 +24,9 @@ def test_executor_runs_forward_and_backward():
 
     executor.backward()
     error = probabilities - np.eye(2, dtype=np.float32)[label.astype(int)]
-    np.testing.assert_allclose(executor.grad_dict["fc2_bias"].asnumpy(), error.sum(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        executor.grad_dict["fc2_bias"].asnumpy(), error.sum(axis=0), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_module_learns_a_line():
@@ -35,6 +37,11 @@ def test_module_learns_a_line():
     valid = mx.io.NDArrayIter(points[300:], labels[300:], batch_size=20)
     mx.random.seed(2)
     module = mx.mod.Module(mlp())
-    module.fit(train, num_epoch=8, optimizer_params={"learning_rate": 0.2, "momentum": 0.9}, initializer=mx.init.Xavier())
+    module.fit(
+        train,
+        num_epoch=8,
+        optimizer_params={"learning_rate": 0.2, "momentum": 0.9},
+        initializer=mx.init.Xavier(),
+    )
     assert dict(module.score(valid, "acc"))["accuracy"] > 0.9
     assert module.predict(valid).shape == (100, 2)
