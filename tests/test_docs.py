@@ -55,6 +55,17 @@ def test_example_of_the_readme_runs(tmp_path):
     assert (tmp_path / "line-symbol.json").exists() and (tmp_path / "line-0010.params").exists()
 
 
+def test_blocks_of_the_guide_run(tmp_path):
+    blocks = code_blocks((ROOT / "docs/guide.md").read_text(encoding="utf-8"), "python")
+    assert len(blocks) > 5
+    program = "\n".join(blocks)
+    env = {**os.environ, "PYTHONPATH": str(Path(symbind.__file__).parent.parent)}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "fc1_weight" in result.stdout.splitlines()[-1], "the last block prints an error about fc1_weight"
+
+
 def test_compatibility_tables_are_current():
     sys.path.insert(0, str(ROOT / "tools"))
     try:
@@ -95,6 +106,7 @@ def test_every_environment_variable_is_documented():
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if "://" not in target:
             assert (page.parent / target).exists(), target
@@ -106,7 +118,7 @@ def test_files_that_pages_name_exist(page):
     for path in re.findall(
         r"`((?:cpp|tools|tests|docs|examples|bench)/[\w./]+\.(?:py|cpp|h|md|sh|txt|json))`", text
     ):
-        assert (ROOT / path).exists(), path
+        assert (ROOT / path).exists() or "softcap" in path, path  # softcap is the example that is not there
 
 
 def stub_names() -> dict[str, set[str]]:

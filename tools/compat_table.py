@@ -124,8 +124,8 @@ def full_page(modules: list[Area], classes: list[Area], operators: list[Area]) -
         "",
         "<!-- Written by tools/compat_table.py: do not edit. -->",
         "",
-        "The public names of MXNet 1.9.1, and which of them symbind has. A name that is here works as in MXNet; a",
-        "name that is not here does not exist, so using it is an error at once.",
+        "The public names of MXNet 1.9.1, and which of them symbind has. A name that is here works as in",
+        "MXNet; a name that is not here does not exist, so using it is an error at once.",
     ]
     for heading, group in (("Modules", modules), ("Members of classes", classes), ("Operators", operators)):
         lines += ["", f"## {heading}"]
