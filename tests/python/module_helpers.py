@@ -18,7 +18,7 @@ def mlp(classes=3):
 
 
 def bound(contexts=1, batch=4, init=True, net=None, **kwargs):
-    module = mx.mod.Module(net or mlp(), context=[mx.cpu(i) for i in range(contexts)])
+    module = mx.mod.Module(mlp() if net is None else net, context=[mx.cpu(i) for i in range(contexts)])
     kwargs.setdefault("label_shapes", [("softmax_label", (batch,))])
     module.bind([("data", (batch, 6))], **kwargs)
     if init:

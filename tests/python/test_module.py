@@ -465,3 +465,43 @@ def test_save_and_load_params(tmp_path):
     }
     other.load_params(str(tmp_path / "p.params"))
     same(values(module.get_params()[0]), values(other.get_params()[0]))
+
+
+# ------------------------------------------------------------------------------------------ auxiliary states
+
+
+def batch_norm_net():
+    fc = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=5, name="fc")
+    return mx.sym.SoftmaxOutput(mx.sym.BatchNorm(fc, name="bn"), name="softmax")
+
+
+@pytest.mark.parametrize("contexts", [1, 2])
+def test_auxiliary_states(contexts):
+    module = bound(contexts, net=batch_norm_net())
+    args, aux = module.get_params()
+    assert sorted(args) == ["bn_beta", "bn_gamma", "fc_bias", "fc_weight"]
+    assert sorted(aux) == ["bn_moving_mean", "bn_moving_var"]
+    np.testing.assert_allclose(aux["bn_moving_var"].asnumpy(), 1)
+    module.init_optimizer()
+    module.forward_backward(batch_of())
+    module.update()
+    means = [arrays["bn_moving_mean"].asnumpy() for arrays in (e.aux_dict for e in module._exec_group.execs)]
+    aux = module.get_params()[1]
+    assert np.abs(means[0]).max() > 0
+    np.testing.assert_allclose(aux["bn_moving_mean"].asnumpy(), np.mean(means, axis=0), rtol=1e-5)
+    module.set_params(*module.get_params())
+    for executor in module._exec_group.execs:
+        np.testing.assert_allclose(
+            executor.aux_dict["bn_moving_mean"].asnumpy(), np.mean(means, axis=0), rtol=1e-5
+        )
+
+
+def test_missing_auxiliary_state_is_named(tmp_path):
+    module = bound(net=batch_norm_net())
+    args, aux = module.get_params()
+    with pytest.raises(RuntimeError, match="bn_moving_var is not presented"):
+        module.set_params(args, {"bn_moving_mean": aux["bn_moving_mean"]})
+    module.save_checkpoint(str(tmp_path / "m"), 1)
+    loaded = mx.mod.Module.load(str(tmp_path / "m"), 1)
+    loaded.bind([("data", (4, 6))], [("softmax_label", (4,))])
+    same(values(aux), values(loaded.get_params()[1]))
