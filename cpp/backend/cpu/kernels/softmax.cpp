@@ -70,9 +70,9 @@ void forward_row(const T* x, T* y, int64_t n, T scale, bool log) {
   if (log) {
     const T sum = row_sum<T>(
         n, [=](int64_t i) __attribute__((always_inline)) { return m_exp(x[i] * scale - m); });
-    const T shift = m + m_log(sum);
+    const T log_sum = m_log(sum);  // not added to m, in which it would vanish when m is large
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) y[i] = x[i] * scale - shift;
+    for (int64_t i = 0; i < n; ++i) y[i] = (x[i] * scale - m) - log_sum;
     return;
   }
   const T sum = row_sum<T>(
@@ -113,13 +113,13 @@ void forward_columns(const T* x, T* y, int64_t n, int64_t stride, int64_t count,
       }
     }
   }
-  for (int64_t i = 0; i < count; ++i) sum[i] = log ? m[i] + m_log(sum[i]) : T(1) / sum[i];
+  for (int64_t i = 0; i < count; ++i) sum[i] = log ? m_log(sum[i]) : T(1) / sum[i];
   for (int64_t k = 0; k < n; ++k) {
     const T* row = x + k * stride;
     T* out = y + k * stride;
     if (log) {
 #pragma omp simd
-      for (int64_t i = 0; i < count; ++i) out[i] = row[i] * scale - sum[i];
+      for (int64_t i = 0; i < count; ++i) out[i] = (row[i] * scale - m[i]) - sum[i];
     } else {
 #pragma omp simd
       for (int64_t i = 0; i < count; ++i) out[i] *= sum[i];

@@ -1,8 +1,4 @@
-"""Operators that start the backward pass: SoftmaxOutput, the regressions, MakeLoss.
-
-``out_grad`` of SoftmaxOutput is not recorded, because MXNet 1.9.1 multiplies by the output instead of the output's
-gradient. It is tested against NumPy instead.
-"""
+"""Operators that start the backward pass: SoftmaxOutput, the regressions, MakeLoss."""
 
 from parity.case_table import Table, integers, normal, positive, uniform, values
 
@@ -111,3 +107,6 @@ softmax({"multi_output": True}, (2, 3, 4), uniform(2, 3, 4, low=0.0, high=1.0))
 softmax({"use_ignore": True, "ignore_label": 0, "smooth_alpha": 0.1, "normalization": "valid"}, (6, 3), integers(0, 3, 6))
 softmax({}, (4, 3), values([0, 1, 5, -2]))
 softmax({}, (4, 3), values([0.9, 1.2, 1.99, 0.0]))
+for norm in ("null", "batch", "valid"):
+    softmax({"normalization": norm, "out_grad": True}, (4, 3), integers(0, 3, 4), head="random")
+    softmax({"normalization": norm, "out_grad": True, "multi_output": True}, (2, 3, 4), integers(0, 3, 2, 4), head="random")
