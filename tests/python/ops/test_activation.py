@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from common import mx, ours_only
-
 from ops.checks import bind, check_forward, check_gradient, distinct, refuses, symbol_of, uniform
 
 erf = np.vectorize(__import__("math").erf)
@@ -82,7 +81,13 @@ def test_rrelu_draws_slopes_in_training_only():
 @ours_only
 def test_errors():
     a = mx.sym.Variable("a")
-    refuses(lambda: mx.sym.Activation(a, act_type="swish", name="n"), "Error in operator n", "act_type", "swish", "tanh")
+    refuses(
+        lambda: mx.sym.Activation(a, act_type="swish", name="n"),
+        "Error in operator n",
+        "act_type",
+        "swish",
+        "tanh",
+    )
     refuses(lambda: mx.sym.Activation(a, name="n"), "Error in operator n", "act_type", "required")
     refuses(lambda: mx.sym.LeakyReLU(a, act_type="relu6", name="n"), "Error in operator n", "relu6", "prelu")
     refuses(lambda: mx.sym.LeakyReLU(a, slope="steep", name="n"), "Error in operator n", "slope", "steep")

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from common import assert_close, mx, ours_only
-
 from ops.checks import bind, check_gradient, gradients_of, refuses, symbol_of, uniform
 
 EPS = 1e-3
@@ -11,7 +10,11 @@ EPS = 1e-3
 
 def setup(shape, axis=1):
     channels = shape[axis]
-    inputs = {"data": uniform(*shape, low=-2, high=3), "gamma": uniform(channels, low=0.5, high=2, seed=2), "beta": uniform(channels, seed=3)}
+    inputs = {
+        "data": uniform(*shape, low=-2, high=3),
+        "gamma": uniform(channels, low=0.5, high=2, seed=2),
+        "beta": uniform(channels, seed=3),
+    }
     aux = {"moving_mean": uniform(channels, seed=4), "moving_var": uniform(channels, low=0.5, high=2, seed=5)}
     return inputs, aux
 
@@ -20,10 +23,21 @@ def reference(inputs, axis, mean, var, fix_gamma, eps=EPS):
     shape = [1] * inputs["data"].ndim
     shape[axis] = -1
     gamma = 1 if fix_gamma else inputs["gamma"].reshape(shape)
-    return (inputs["data"] - mean.reshape(shape)) / np.sqrt(var.reshape(shape) + eps) * gamma + inputs["beta"].reshape(shape)
+    return (inputs["data"] - mean.reshape(shape)) / np.sqrt(var.reshape(shape) + eps) * gamma + inputs[
+        "beta"
+    ].reshape(shape)
 
 
-CASES = [((4, 3), 1), ((4, 3, 5), 1), ((2, 3, 4, 2), 1), ((2, 2, 3, 2, 2), 1), ((3, 2, 4), -1), ((2, 3, 4, 2), 3), ((3, 4, 2), 0), ((5, 1, 3), 1)]
+CASES = [
+    ((4, 3), 1),
+    ((4, 3, 5), 1),
+    ((2, 3, 4, 2), 1),
+    ((2, 2, 3, 2, 2), 1),
+    ((3, 2, 4), -1),
+    ((2, 3, 4, 2), 3),
+    ((3, 4, 2), 0),
+    ((5, 1, 3), 1),
+]
 
 
 @pytest.mark.parametrize("fix_gamma", [False, True])
@@ -36,10 +50,19 @@ def test_training_uses_the_batch_and_moves_the_averages(shape, axis, fix_gamma):
     for dtype in ("float32", "float64"):
         executor = bind(symbol, inputs, dtype, list(inputs), aux=aux)
         out = executor.forward(is_train=True)[0].asnumpy()
-        assert_close(out, reference(inputs, axis, mean, var, fix_gamma).astype(dtype), 1e-4, 2e-5 if dtype == "float32" else 1e-10)
+        assert_close(
+            out,
+            reference(inputs, axis, mean, var, fix_gamma).astype(dtype),
+            1e-4,
+            2e-5 if dtype == "float32" else 1e-10,
+        )
         executor.backward(mx.nd.ones(shape, dtype=dtype))
-        assert_close(executor.aux_dict["moving_mean"], (0.75 * aux["moving_mean"] + 0.25 * mean).astype(dtype), 1e-5)
-        assert_close(executor.aux_dict["moving_var"], (0.75 * aux["moving_var"] + 0.25 * var).astype(dtype), 1e-5)
+        assert_close(
+            executor.aux_dict["moving_mean"], (0.75 * aux["moving_mean"] + 0.25 * mean).astype(dtype), 1e-5
+        )
+        assert_close(
+            executor.aux_dict["moving_var"], (0.75 * aux["moving_var"] + 0.25 * var).astype(dtype), 1e-5
+        )
 
 
 @pytest.mark.parametrize("fix_gamma", [False, True])
@@ -50,7 +73,12 @@ def test_prediction_uses_the_averages_and_keeps_them(shape, axis, fix_gamma):
     expected = reference(inputs, axis, aux["moving_mean"], aux["moving_var"], fix_gamma)
     for dtype in ("float32", "float64"):
         executor = bind(symbol, inputs, dtype, aux=aux)
-        assert_close(executor.forward(is_train=False)[0], expected.astype(dtype), 1e-4, 1e-5 if dtype == "float32" else 1e-10)
+        assert_close(
+            executor.forward(is_train=False)[0],
+            expected.astype(dtype),
+            1e-4,
+            1e-5 if dtype == "float32" else 1e-10,
+        )
         assert_close(executor.aux_dict["moving_mean"], aux["moving_mean"].astype(dtype), 0, 0)
         assert_close(executor.aux_dict["moving_var"], aux["moving_var"].astype(dtype), 0, 0)
 
@@ -97,7 +125,9 @@ def test_larger_sizes_agree_across_dtypes():
     symbol = symbol_of("BatchNorm", inputs, aux, fix_gamma=False)
     single, double = (gradients_of(symbol, inputs, list(inputs), t, aux) for t in ("float32", "float64"))
     for name in inputs:
-        assert_close(single[name], double[name].astype("float32"), 1e-3, 2e-5 * np.abs(double[name]).max(), name)
+        assert_close(
+            single[name], double[name].astype("float32"), 1e-3, 2e-5 * np.abs(double[name]).max(), name
+        )
 
 
 def test_shapes():
@@ -111,5 +141,10 @@ def test_errors():
     a = mx.sym.Variable("a")
     bn = mx.sym.BatchNorm(a, name="n")
     refuses(lambda: bn.infer_shape(a=(2, 3), n_gamma=(4,)), "Error in operator n", "gamma")
-    refuses(lambda: mx.sym.BatchNorm(a, axis=5, name="n").infer_shape(a=(2, 3)), "Error in operator n", "axis", "5")
+    refuses(
+        lambda: mx.sym.BatchNorm(a, axis=5, name="n").infer_shape(a=(2, 3)),
+        "Error in operator n",
+        "axis",
+        "5",
+    )
     refuses(lambda: mx.sym.BatchNorm(a, eps="tiny", name="n"), "Error in operator n", "eps", "tiny")

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from common import mx, ours_only
-
 from ops.checks import check_gradient, refuses, uniform
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int8", "int32", "int64", "bool")
@@ -38,15 +37,27 @@ def test_filled(dtype):
         np.testing.assert_array_equal(found.asnumpy(), np.full((2, 3), value))
 
 
-@pytest.mark.parametrize("arguments, expected", [
-    ({"start": 5}, np.arange(5)), ({"start": 1, "stop": 4}, np.arange(1, 4)), ({"start": 0, "stop": 1, "step": 0.25}, np.arange(0, 1, 0.25)),
-    ({"start": 3, "stop": 0, "step": -1}, np.arange(3, 0, -1)), ({"start": 0, "stop": 3, "repeat": 2}, np.repeat(np.arange(3), 2))], ids=str)
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ({"start": 5}, np.arange(5)),
+        ({"start": 1, "stop": 4}, np.arange(1, 4)),
+        ({"start": 0, "stop": 1, "step": 0.25}, np.arange(0, 1, 0.25)),
+        ({"start": 3, "stop": 0, "step": -1}, np.arange(3, 0, -1)),
+        ({"start": 0, "stop": 3, "repeat": 2}, np.repeat(np.arange(3), 2)),
+    ],
+    ids=str,
+)
 def test_arange(arguments, expected):
     for dtype in ("float32", "float64", "int32"):
         if dtype == "int32" and arguments.get("step") == 0.25:
             continue
-        np.testing.assert_array_equal(mx.sym.arange(dtype=dtype, **arguments).eval()[0].asnumpy(), expected.astype(dtype))
-        np.testing.assert_array_equal(mx.nd.arange(dtype=dtype, **arguments).asnumpy(), expected.astype(dtype))
+        np.testing.assert_array_equal(
+            mx.sym.arange(dtype=dtype, **arguments).eval()[0].asnumpy(), expected.astype(dtype)
+        )
+        np.testing.assert_array_equal(
+            mx.nd.arange(dtype=dtype, **arguments).asnumpy(), expected.astype(dtype)
+        )
 
 
 def test_samplers_in_a_graph():
@@ -75,5 +86,9 @@ def test_errors():
     a = mx.sym.Variable("a")
     refuses(lambda: mx.sym.Cast(a, name="n"), "Error in operator n", "dtype", "required")
     refuses(lambda: mx.sym.Cast(a, dtype="text", name="n"), "Error in operator n", "dtype", "text")
-    refuses(lambda: mx.sym._internal._arange(start=0, stop=5, step=0, name="n").infer_shape(), "Error in operator n", "step")
+    refuses(
+        lambda: mx.sym._internal._arange(start=0, stop=5, step=0, name="n").infer_shape(),
+        "Error in operator n",
+        "step",
+    )
     refuses(lambda: mx.sym.zeros((2, 0), name="n").simple_bind(mx.cpu()), "Error in operator n", "shape")

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 from common import assert_close, mx, ours_only
-
 from ops.checks import check_forward, check_gradient, gradients_of, refuses, symbol_of, uniform
 
 
@@ -21,8 +20,12 @@ def reference(x, w, b, stride, pad, dilate, groups):
         rows = slice(group * filters, (group + 1) * filters)
         data = x[:, group * channels : (group + 1) * channels]
         for at in itertools.product(*map(range, kernel)):
-            window = tuple(slice(a * d, a * d + (o - 1) * s + 1, s) for a, d, o, s in zip(at, dilate, out, stride))
-            result[:, rows] += np.einsum("nc...,kc->nk...", data[(slice(None), slice(None), *window)], w[(rows, slice(None), *at)])
+            window = tuple(
+                slice(a * d, a * d + (o - 1) * s + 1, s) for a, d, o, s in zip(at, dilate, out, stride)
+            )
+            result[:, rows] += np.einsum(
+                "nc...,kc->nk...", data[(slice(None), slice(None), *window)], w[(rows, slice(None), *at)]
+            )
     return result if b is None else result + b.reshape((-1,) + (1,) * rank)
 
 
@@ -37,8 +40,15 @@ def run(data, kernel, filters, stride=None, pad=None, dilate=None, groups=1, no_
     rank = len(kernel)
     stride, pad, dilate = stride or (1,) * rank, pad or (0,) * rank, dilate or (1,) * rank
     inputs = inputs_for(data, kernel, filters, groups, no_bias)
-    attrs = {"kernel": kernel, "num_filter": filters, "stride": stride, "pad": pad, "dilate": dilate, "num_group": groups,
-             "no_bias": no_bias}
+    attrs = {
+        "kernel": kernel,
+        "num_filter": filters,
+        "stride": stride,
+        "pad": pad,
+        "dilate": dilate,
+        "num_group": groups,
+        "no_bias": no_bias,
+    }
     expected = reference(inputs["data"], inputs["weight"], inputs.get("bias"), stride, pad, dilate, groups)
     check_forward("Convolution", inputs, expected, **attrs)
     if gradient:
@@ -59,7 +69,14 @@ def run(data, kernel, filters, stride=None, pad=None, dilate=None, groups=1, no_
         {"data": (1, 3, 3, 3), "kernel": (3, 3), "filters": 3, "groups": 3, "pad": (1, 1)},
         {"data": (1, 2, 3, 3), "kernel": (1, 1), "filters": 3},
         {"data": (1, 1, 3, 3, 3), "kernel": (2, 2, 2), "filters": 2},
-        {"data": (1, 2, 3, 2, 3), "kernel": (2, 1, 2), "filters": 2, "groups": 2, "pad": (1, 0, 0), "stride": (1, 1, 2)},
+        {
+            "data": (1, 2, 3, 2, 3),
+            "kernel": (2, 1, 2),
+            "filters": 2,
+            "groups": 2,
+            "pad": (1, 0, 0),
+            "stride": (1, 1, 2),
+        },
     ],
     ids=lambda c: "x".join(map(str, c["data"])),
 )
@@ -72,7 +89,14 @@ def test_convolution(case, no_bias):
     [
         {"data": (4, 3, 28, 28), "kernel": (5, 5), "filters": 20},
         {"data": (2, 16, 14, 14), "kernel": (3, 3), "filters": 24, "pad": (1, 1)},
-        {"data": (2, 16, 14, 14), "kernel": (3, 3), "filters": 16, "pad": (1, 1), "stride": (2, 2), "groups": 16},
+        {
+            "data": (2, 16, 14, 14),
+            "kernel": (3, 3),
+            "filters": 16,
+            "pad": (1, 1),
+            "stride": (2, 2),
+            "groups": 16,
+        },
         {"data": (1, 32, 9, 9), "kernel": (1, 1), "filters": 64, "stride": (2, 2), "no_bias": True},
         {"data": (1, 32, 7, 7), "kernel": (3, 3), "filters": 32, "pad": (1, 1), "groups": 4},
         {"data": (2, 8, 30), "kernel": (5,), "filters": 9, "pad": (2,)},
@@ -87,7 +111,9 @@ def test_larger_sizes_agree_across_dtypes(case):
     symbol = symbol_of("Convolution", inputs, **attrs)
     single, double = (gradients_of(symbol, inputs, list(inputs), t) for t in ("float32", "float64"))
     for name in inputs:
-        assert_close(single[name], double[name].astype("float32"), 1e-4, 1e-5 * np.abs(double[name]).max(), name)
+        assert_close(
+            single[name], double[name].astype("float32"), 1e-4, 1e-5 * np.abs(double[name]).max(), name
+        )
 
 
 @pytest.mark.parametrize("layout", ["NCHW", None])
@@ -99,7 +125,9 @@ def test_accepted_and_ignored_attributes(layout):
 
 
 def test_shapes_both_ways():
-    net = mx.sym.Convolution(mx.sym.Variable("x"), kernel=(3, 3), num_filter=4, num_group=2, stride=(2, 2), pad=(1, 1), name="c")
+    net = mx.sym.Convolution(
+        mx.sym.Variable("x"), kernel=(3, 3), num_filter=4, num_group=2, stride=(2, 2), pad=(1, 1), name="c"
+    )
     assert net.infer_shape(x=(2, 6, 7, 8)) == ([(2, 6, 7, 8), (4, 3, 3, 3), (4,)], [(2, 4, 4, 4)], [])
     assert net.infer_shape_partial(x=(0, 6, 7, 8))[1] == [(0, 4, 4, 4)]
 
@@ -111,7 +139,9 @@ def test_errors():
     def net(**attrs):
         return mx.sym.Convolution(a, name="n", **{"kernel": (3, 3), "num_filter": 2, **attrs})
 
-    refuses(lambda: mx.sym.Convolution(a, num_filter=2, name="n"), "Error in operator n", "kernel", "required")
+    refuses(
+        lambda: mx.sym.Convolution(a, num_filter=2, name="n"), "Error in operator n", "kernel", "required"
+    )
     refuses(lambda: net(num_filter=0).infer_shape(a=(1, 2, 5, 5)), "Error in operator n", "num_filter")
     refuses(lambda: net(num_group=2).infer_shape(a=(1, 3, 5, 5)), "Error in operator n", "num_group")
     refuses(lambda: net(num_group=3).infer_shape(a=(1, 3, 5, 5)), "Error in operator n", "num_group")

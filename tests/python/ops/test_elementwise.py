@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from common import mx, ours_only
-
 from ops.checks import check_forward, check_gradient, distinct, refuses, uniform
 
 SHAPES = [(3, 4), (1,), (2, 1, 3), (3, 341)]
@@ -130,22 +129,47 @@ def test_binary(op, shape):
 BROADCAST = {
     "broadcast_" + name: BINARY[key]
     for name, key in {
-        "add": "elemwise_add", "sub": "elemwise_sub", "mul": "elemwise_mul", "div": "elemwise_div", "mod": "_mod",
-        "power": "_power", "hypot": "_hypot", "maximum": "_maximum", "minimum": "_minimum", "equal": "_equal",
-        "not_equal": "_not_equal", "greater": "_greater", "greater_equal": "_greater_equal", "lesser": "_lesser",
+        "add": "elemwise_add",
+        "sub": "elemwise_sub",
+        "mul": "elemwise_mul",
+        "div": "elemwise_div",
+        "mod": "_mod",
+        "power": "_power",
+        "hypot": "_hypot",
+        "maximum": "_maximum",
+        "minimum": "_minimum",
+        "equal": "_equal",
+        "not_equal": "_not_equal",
+        "greater": "_greater",
+        "greater_equal": "_greater_equal",
+        "lesser": "_lesser",
         "lesser_equal": "_lesser_equal",
     }.items()
 }
-BROADCAST.update({
-    "broadcast_logical_and": (np.logical_and, 0, 2, False),
-    "broadcast_logical_or": (np.logical_or, 0, 2, False),
-    "broadcast_logical_xor": (np.logical_xor, 0, 2, False),
-})
+BROADCAST.update(
+    {
+        "broadcast_logical_and": (np.logical_and, 0, 2, False),
+        "broadcast_logical_or": (np.logical_or, 0, 2, False),
+        "broadcast_logical_xor": (np.logical_xor, 0, 2, False),
+    }
+)
 
 
 @pytest.mark.parametrize("op", BROADCAST)
-@pytest.mark.parametrize("shapes", [((3, 4), (1, 4)), ((3, 1), (1, 4)), ((1, 1), (2, 3)), ((2, 3, 2), (1, 3, 1)), ((5,), (1,)), ((2, 3), (2, 3)),
-                                    ((3, 16, 9), (1, 16, 1)), ((2, 1, 2, 1), (1, 3, 1, 2))], ids=str)
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((3, 4), (1, 4)),
+        ((3, 1), (1, 4)),
+        ((1, 1), (2, 3)),
+        ((2, 3, 2), (1, 3, 1)),
+        ((5,), (1,)),
+        ((2, 3), (2, 3)),
+        ((3, 16, 9), (1, 16, 1)),
+        ((2, 1, 2, 1), (1, 3, 1, 2)),
+    ],
+    ids=str,
+)
 def test_broadcast(op, shapes):
     function, low, high, differentiable = BROADCAST[op]
     x, y = uniform(*shapes[0], low=low, high=high), uniform(*shapes[1], low=low, high=high, seed=2)
@@ -165,10 +189,32 @@ def test_add_n():
 @ours_only
 def test_errors():
     a, b = mx.sym.Variable("a"), mx.sym.Variable("b")
-    refuses(lambda: mx.sym.elemwise_mul(a, b, name="n").infer_shape(a=(2, 3), b=(3, 2)), "Error in operator n", "(2,3)", "(3,2)")
-    refuses(lambda: mx.sym.broadcast_add(a, b, name="n").infer_shape(a=(2, 3), b=(3, 2)), "Error in operator n", "(2,3)", "(3,2)")
-    refuses(lambda: mx.sym.broadcast_add(a, b, name="n").infer_shape(a=(2, 3), b=(2, 3, 1)), "Error in operator n")
-    refuses(lambda: mx.sym.elemwise_mul(a, b, name="n").infer_type(a="float32", b="int32"), "Error in operator n", "float32", "int32")
+    refuses(
+        lambda: mx.sym.elemwise_mul(a, b, name="n").infer_shape(a=(2, 3), b=(3, 2)),
+        "Error in operator n",
+        "(2,3)",
+        "(3,2)",
+    )
+    refuses(
+        lambda: mx.sym.broadcast_add(a, b, name="n").infer_shape(a=(2, 3), b=(3, 2)),
+        "Error in operator n",
+        "(2,3)",
+        "(3,2)",
+    )
+    refuses(
+        lambda: mx.sym.broadcast_add(a, b, name="n").infer_shape(a=(2, 3), b=(2, 3, 1)), "Error in operator n"
+    )
+    refuses(
+        lambda: mx.sym.elemwise_mul(a, b, name="n").infer_type(a="float32", b="int32"),
+        "Error in operator n",
+        "float32",
+        "int32",
+    )
     refuses(lambda: mx.sym.clip(a, a_min=0, name="n"), "Error in operator n", "a_max", "required")
-    refuses(lambda: mx.sym._internal._plus_scalar(a, scalar="one", name="n"), "Error in operator n", "scalar", "one")
+    refuses(
+        lambda: mx.sym._internal._plus_scalar(a, scalar="one", name="n"),
+        "Error in operator n",
+        "scalar",
+        "one",
+    )
     refuses(lambda: mx.sym.exp(a, base=2, name="n"), "Error in operator n", "base")

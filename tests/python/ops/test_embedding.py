@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from common import assert_close, mx, ours_only
-
 from ops.checks import bind, check_add, check_forward, gradients_of, heads_for, refuses, symbol_of, uniform
 
 
@@ -13,7 +12,9 @@ def test_rows_are_looked_up_and_gradients_scattered(shape, index_dtype):
     indices, weight = np.random.RandomState(0).randint(0, 5, shape).astype(index_dtype), uniform(5, 3)
     inputs = {"data": indices, "weight": weight}
     attrs = {"input_dim": 5, "output_dim": 3}
-    check_forward("Embedding", inputs, weight[indices.astype(int)], dtypes=("float32",), keep=("data",), **attrs)
+    check_forward(
+        "Embedding", inputs, weight[indices.astype(int)], dtypes=("float32",), keep=("data",), **attrs
+    )
     symbol = symbol_of("Embedding", inputs, dtype="float64", **attrs)
     executor = bind(symbol, inputs, "float64", ["weight"], keep=("data",))
     heads = heads_for(executor.forward(is_train=True))
@@ -47,7 +48,11 @@ def test_shapes():
 @ours_only
 def test_errors():
     a = mx.sym.Variable("a")
-    refuses(lambda: mx.sym.Embedding(a, output_dim=3, name="n"), "Error in operator n", "input_dim", "required")
-    refuses(lambda: mx.sym.Embedding(a, input_dim=3, name="n"), "Error in operator n", "output_dim", "required")
+    refuses(
+        lambda: mx.sym.Embedding(a, output_dim=3, name="n"), "Error in operator n", "input_dim", "required"
+    )
+    refuses(
+        lambda: mx.sym.Embedding(a, input_dim=3, name="n"), "Error in operator n", "output_dim", "required"
+    )
     net = mx.sym.Embedding(a, input_dim=3, output_dim=2, name="n")
     refuses(lambda: net.infer_shape(a=(2,), n_weight=(4, 2)), "Error in operator n", "weight")

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from common import assert_close, mx, ours_only
-
 from ops.checks import check_forward, check_gradient, gradients_of, named, refuses, symbol_of, uniform
 
 
 @pytest.mark.parametrize("no_bias", [False, True])
 @pytest.mark.parametrize(
-    "data, flatten", [((3, 5), True), ((2, 3, 4), True), ((2, 3, 4), False), ((1, 1), True), ((2, 1, 2, 3), False)], ids=str
+    "data, flatten",
+    [((3, 5), True), ((2, 3, 4), True), ((2, 3, 4), False), ((1, 1), True), ((2, 1, 2, 3), False)],
+    ids=str,
 )
 def test_fully_connected(data, flatten, no_bias):
     features = int(np.prod(data[1:])) if flatten else data[-1]
@@ -21,14 +22,24 @@ def test_fully_connected(data, flatten, no_bias):
     check_gradient("FullyConnected", inputs, **attrs)
 
 
-@pytest.mark.parametrize("batch, features, hidden", [(1, 784, 128), (100, 784, 128), (7, 130, 1), (64, 17, 10), (257, 33, 65)])
+@pytest.mark.parametrize(
+    "batch, features, hidden", [(1, 784, 128), (100, 784, 128), (7, 130, 1), (64, 17, 10), (257, 33, 65)]
+)
 def test_larger_sizes_agree_across_dtypes(batch, features, hidden):
-    inputs = {"data": uniform(batch, features), "weight": uniform(hidden, features, seed=2), "bias": uniform(hidden, seed=3)}
-    check_forward("FullyConnected", inputs, inputs["data"] @ inputs["weight"].T + inputs["bias"], num_hidden=hidden)
+    inputs = {
+        "data": uniform(batch, features),
+        "weight": uniform(hidden, features, seed=2),
+        "bias": uniform(hidden, seed=3),
+    }
+    check_forward(
+        "FullyConnected", inputs, inputs["data"] @ inputs["weight"].T + inputs["bias"], num_hidden=hidden
+    )
     symbol = symbol_of("FullyConnected", inputs, num_hidden=hidden)
     single, double = (gradients_of(symbol, inputs, list(inputs), t) for t in ("float32", "float64"))
     for name in inputs:
-        assert_close(single[name], double[name].astype("float32"), 1e-4, 1e-5 * np.abs(double[name]).max(), name)
+        assert_close(
+            single[name], double[name].astype("float32"), 1e-4, 1e-5 * np.abs(double[name]).max(), name
+        )
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4), (3,), (1, 2, 1, 2)], ids=str)
@@ -48,12 +59,20 @@ def test_shapes():
 def test_errors():
     a = mx.sym.Variable("a")
     refuses(lambda: mx.sym.FullyConnected(a, name="n"), "Error in operator n", "num_hidden", "required")
-    refuses(lambda: mx.sym.FullyConnected(a, num_hidden=0, name="n").infer_shape(a=(2, 3)), "Error in operator n", "num_hidden")
+    refuses(
+        lambda: mx.sym.FullyConnected(a, num_hidden=0, name="n").infer_shape(a=(2, 3)),
+        "Error in operator n",
+        "num_hidden",
+    )
     net = mx.sym.FullyConnected(a, num_hidden=4, name="n")
-    refuses(lambda: net.infer_shape(a=(2, 3), n_weight=(4, 5)), "Error in operator n", "weight", "(4,5)", "(4,3)")
+    refuses(
+        lambda: net.infer_shape(a=(2, 3), n_weight=(4, 5)), "Error in operator n", "weight", "(4,5)", "(4,3)"
+    )
     refuses(lambda: net.infer_shape(a=(2, 3), n_bias=(3,)), "Error in operator n", "bias")
     refuses(
-        lambda: mx.nd.FullyConnected(*map(mx.nd.array, named([uniform(2, 3), uniform(4, 4), uniform(4)]).values()), num_hidden=4),
+        lambda: mx.nd.FullyConnected(
+            *map(mx.nd.array, named([uniform(2, 3), uniform(4, 4), uniform(4)]).values()), num_hidden=4
+        ),
         "FullyConnected",
         "weight",
     )

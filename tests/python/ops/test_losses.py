@@ -3,8 +3,17 @@
 import numpy as np
 import pytest
 from common import assert_close, mx, ours_only
-
-from ops.checks import bind, check_add, check_forward, check_gradient, gradients_of, heads_for, refuses, symbol_of, uniform
+from ops.checks import (
+    bind,
+    check_add,
+    check_forward,
+    check_gradient,
+    gradients_of,
+    heads_for,
+    refuses,
+    symbol_of,
+    uniform,
+)
 
 
 def softmax(x, axis=-1):
@@ -37,7 +46,14 @@ NORMALIZATIONS = ["null", "batch", "valid"]
 def test_softmax_output(normalization, use_ignore, dtype):
     x, labels = uniform(6, 4), np.array([0, 1, 2, 3, 1, 1.0])
     gradient, out = loss_gradient(
-        "SoftmaxOutput", x, labels, dtype, normalization=normalization, use_ignore=use_ignore, ignore_label=1, grad_scale=3
+        "SoftmaxOutput",
+        x,
+        labels,
+        dtype,
+        normalization=normalization,
+        use_ignore=use_ignore,
+        ignore_label=1,
+        grad_scale=3,
     )
     kept = np.ones(6) if not use_ignore else labels != 1
     # What is valid does not depend on use_ignore.
@@ -50,7 +66,13 @@ def test_softmax_output(normalization, use_ignore, dtype):
 @pytest.mark.parametrize("label_shape", [(2, 3, 2), (2, 6), (2, 1, 3, 2)], ids=str)
 def test_softmax_output_per_position(label_shape):
     x, labels = uniform(2, 4, 3, 2), np.random.RandomState(0).randint(0, 4, (2, 3, 2))
-    gradient, out = loss_gradient("SoftmaxOutput", x, labels.reshape(label_shape).astype(float), multi_output=True, normalization="valid")
+    gradient, out = loss_gradient(
+        "SoftmaxOutput",
+        x,
+        labels.reshape(label_shape).astype(float),
+        multi_output=True,
+        normalization="valid",
+    )
     assert_close(out, softmax(x, 1))
     assert_close(gradient, (softmax(x, 1) - np.moveaxis(one_hot(labels, 4), -1, 1)) / 12)
 
@@ -114,7 +136,11 @@ def test_regression(op, shape, dtype):
     gradient, out = loss_gradient(op, x, label, dtype, grad_scale=1.5)
     per_sample = np.prod(shape[1:])
     assert_close(out, function(x).astype(dtype))
-    assert_close(gradient, (1.5 * slope(function(x) - label) / per_sample).astype(dtype), 1e-5 if dtype == "float32" else 1e-7)
+    assert_close(
+        gradient,
+        (1.5 * slope(function(x) - label) / per_sample).astype(dtype),
+        1e-5 if dtype == "float32" else 1e-7,
+    )
 
 
 @pytest.mark.parametrize("op", REGRESSIONS)
@@ -129,7 +155,10 @@ def test_labels_without_the_last_axis(op):
 @pytest.mark.parametrize("op", ["SoftmaxOutput", *REGRESSIONS])
 def test_losses_add_when_asked(op):
     # MXNet 1.9.1 overwrites or scales the old gradient.
-    inputs = {"data": uniform(4, 3), "label": np.array([0, 1, 2, 0.0]) if op == "SoftmaxOutput" else uniform(4, 3, seed=3)}
+    inputs = {
+        "data": uniform(4, 3),
+        "label": np.array([0, 1, 2, 0.0]) if op == "SoftmaxOutput" else uniform(4, 3, seed=3),
+    }
     check_add(symbol_of(op, inputs), inputs, ["data"], heads=False)
 
 
@@ -150,7 +179,9 @@ def test_make_loss(normalization):
 
 def test_make_loss_inside_a_graph():
     a = mx.sym.Variable("a")
-    gradient = gradients_of(mx.sym.make_loss(a * a), {"a": np.array([1.0, 2.0])}, ["a"], "float64", heads=False)["a"]
+    gradient = gradients_of(
+        mx.sym.make_loss(a * a), {"a": np.array([1.0, 2.0])}, ["a"], "float64", heads=False
+    )["a"]
     assert_close(gradient, np.array([2.0, 4.0]))
 
 
@@ -172,11 +203,35 @@ def test_errors():
     a = mx.sym.Variable("a")
     net = mx.sym.SoftmaxOutput(a, name="n")
     refuses(lambda: net.infer_shape(a=(3, 4), n_label=(2,)), "Error in operator n", "label")
-    refuses(lambda: mx.sym.SoftmaxOutput(a, normalization="none", name="n"), "Error in operator n", "normalization", "none")
-    refuses(lambda: mx.sym.SoftmaxOutput(a, multi_output=True, name="n").infer_shape(a=(3,)), "Error in operator n", "data")
-    refuses(lambda: mx.sym.SoftmaxOutput(a, use_ignore="maybe", name="n"), "Error in operator n", "use_ignore", "maybe")
+    refuses(
+        lambda: mx.sym.SoftmaxOutput(a, normalization="none", name="n"),
+        "Error in operator n",
+        "normalization",
+        "none",
+    )
+    refuses(
+        lambda: mx.sym.SoftmaxOutput(a, multi_output=True, name="n").infer_shape(a=(3,)),
+        "Error in operator n",
+        "data",
+    )
+    refuses(
+        lambda: mx.sym.SoftmaxOutput(a, use_ignore="maybe", name="n"),
+        "Error in operator n",
+        "use_ignore",
+        "maybe",
+    )
     for op in REGRESSIONS:
         net = getattr(mx.sym, op)(a, name="n")
         refuses(lambda net=net: net.infer_shape(a=(3, 4), n_label=(3, 5)), "Error in operator n", "label")
-        refuses(lambda op=op: getattr(mx.sym, op)(a, grad_scale="much", name="n"), "Error in operator n", "grad_scale", "much")
-    refuses(lambda: mx.sym.MakeLoss(a, normalization="none", name="n"), "Error in operator n", "normalization", "none")
+        refuses(
+            lambda op=op: getattr(mx.sym, op)(a, grad_scale="much", name="n"),
+            "Error in operator n",
+            "grad_scale",
+            "much",
+        )
+    refuses(
+        lambda: mx.sym.MakeLoss(a, normalization="none", name="n"),
+        "Error in operator n",
+        "normalization",
+        "none",
+    )

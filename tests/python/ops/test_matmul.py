@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from common import assert_close, mx, ours_only
-
 from ops.checks import check_forward, check_gradient, refuses, uniform
 
 
@@ -17,7 +16,11 @@ def test_dot(m, k, n, ta, tb):
     check_gradient("dot", inputs, transpose_a=ta, transpose_b=tb)
 
 
-@pytest.mark.parametrize("left, right", [((5,), (5,)), ((3, 5), (5,)), ((2, 3, 4), (4, 2)), ((3, 4), (4, 2, 2)), ((2, 3, 4), (4, 2, 3))], ids=str)
+@pytest.mark.parametrize(
+    "left, right",
+    [((5,), (5,)), ((3, 5), (5,)), ((2, 3, 4), (4, 2)), ((3, 4), (4, 2, 2)), ((2, 3, 4), (4, 2, 3))],
+    ids=str,
+)
 def test_dot_of_other_ranks(left, right):
     a, b = uniform(*left), uniform(*right, seed=2)
     check_forward("dot", {"lhs": a, "rhs": b}, np.atleast_1d(np.tensordot(a, b, 1)))
@@ -51,7 +54,13 @@ def test_shapes():
 @ours_only
 def test_errors():
     a, b = mx.sym.Variable("a"), mx.sym.Variable("b")
-    refuses(lambda: mx.sym.dot(a, b, name="n").infer_shape(a=(2, 3), b=(2, 3)), "Error in operator n", "(2,3)")
-    refuses(lambda: mx.sym.batch_dot(a, b, name="n").infer_shape(a=(2, 3, 4), b=(3, 4, 2)), "Error in operator n")
+    refuses(
+        lambda: mx.sym.dot(a, b, name="n").infer_shape(a=(2, 3), b=(2, 3)), "Error in operator n", "(2,3)"
+    )
+    refuses(
+        lambda: mx.sym.batch_dot(a, b, name="n").infer_shape(a=(2, 3, 4), b=(3, 4, 2)), "Error in operator n"
+    )
     refuses(lambda: mx.sym.batch_dot(a, b, name="n").infer_shape(a=(2, 3), b=(3, 2)), "Error in operator n")
-    refuses(lambda: mx.sym.dot(a, b, transpose_a="yes please", name="n"), "Error in operator n", "transpose_a")
+    refuses(
+        lambda: mx.sym.dot(a, b, transpose_a="yes please", name="n"), "Error in operator n", "transpose_a"
+    )

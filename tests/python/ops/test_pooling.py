@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 from common import assert_close, mx, ours_only
-
 from ops.checks import check_forward, check_gradient, distinct, gradients_of, refuses, symbol_of, uniform
 
 
@@ -52,7 +51,13 @@ GEOMETRIES = [
 def test_pooling(geometry, convention, kind):
     shape, kernel, stride, pad = geometry
     x = distinct(*shape)
-    attrs = {"kernel": kernel, "stride": stride, "pad": pad, "pool_type": kind, "pooling_convention": convention}
+    attrs = {
+        "kernel": kernel,
+        "stride": stride,
+        "pad": pad,
+        "pool_type": kind,
+        "pooling_convention": convention,
+    }
     if kind == "lp":
         attrs["p_value"] = 2
     check_forward("Pooling", {"data": x}, reference(x, kernel, stride, pad, kind, convention), **attrs)
@@ -65,7 +70,13 @@ def test_average_without_the_padding(geometry, convention):
     shape, kernel, stride, pad = geometry
     x = uniform(*shape)
     expected = reference(x, kernel, stride, pad, "avg", convention, include_pad=False)
-    attrs = {"kernel": kernel, "stride": stride, "pad": pad, "pool_type": "avg", "pooling_convention": convention}
+    attrs = {
+        "kernel": kernel,
+        "stride": stride,
+        "pad": pad,
+        "pool_type": "avg",
+        "pooling_convention": convention,
+    }
     check_forward("Pooling", {"data": x}, expected, count_include_pad=False, **attrs)
     check_gradient("Pooling", {"data": x}, count_include_pad=False, **attrs)
 
@@ -75,7 +86,11 @@ def test_average_without_the_padding(geometry, convention):
 def test_global_pooling_ignores_the_kernel(shape, kind):
     x = distinct(*shape)
     axes = tuple(range(2, len(shape)))
-    expected = {"max": x.max(axes, keepdims=True), "avg": x.mean(axes, keepdims=True), "sum": x.sum(axes, keepdims=True)}[kind]
+    expected = {
+        "max": x.max(axes, keepdims=True),
+        "avg": x.mean(axes, keepdims=True),
+        "sum": x.sum(axes, keepdims=True),
+    }[kind]
     check_forward("Pooling", {"data": x}, expected, global_pool=True, pool_type=kind, kernel=(7,) * len(axes))
     check_forward("Pooling", {"data": x}, expected, global_pool=True, pool_type=kind)
     check_gradient("Pooling", {"data": x}, global_pool=True, pool_type=kind)
@@ -87,11 +102,16 @@ def test_missing_stride_is_one():
 
 
 @pytest.mark.parametrize("kind", ["max", "avg"])
-@pytest.mark.parametrize("shape, kernel, stride, pad", [((2, 20, 24, 24), 2, 2, 0), ((2, 17, 15, 15), 3, 2, 1), ((1, 64, 7, 7), 7, 1, 0)])
+@pytest.mark.parametrize(
+    "shape, kernel, stride, pad",
+    [((2, 20, 24, 24), 2, 2, 0), ((2, 17, 15, 15), 3, 2, 1), ((1, 64, 7, 7), 7, 1, 0)],
+)
 def test_larger_sizes_agree_across_dtypes(shape, kernel, stride, pad, kind):
     x = uniform(*shape)
     attrs = {"kernel": (kernel,) * 2, "stride": (stride,) * 2, "pad": (pad,) * 2, "pool_type": kind}
-    check_forward("Pooling", {"data": x}, reference(x, (kernel,) * 2, (stride,) * 2, (pad,) * 2, kind), **attrs)
+    check_forward(
+        "Pooling", {"data": x}, reference(x, (kernel,) * 2, (stride,) * 2, (pad,) * 2, kind), **attrs
+    )
     symbol = symbol_of("Pooling", {"data": x}, **attrs)
     single, double = (gradients_of(symbol, {"data": x}, ["data"], t)["data"] for t in ("float32", "float64"))
     assert_close(single, double.astype("float32"), 1e-4, 1e-5)
@@ -104,11 +124,24 @@ def test_errors():
     def net(**attrs):
         return mx.sym.Pooling(a, name="n", **attrs)
 
-    refuses(lambda: net(kernel=(2, 2), pool_type="median"), "Error in operator n", "pool_type", "median", "max")
-    refuses(lambda: net(kernel=(2, 2), pooling_convention="half"), "Error in operator n", "pooling_convention", "half")
+    refuses(
+        lambda: net(kernel=(2, 2), pool_type="median"), "Error in operator n", "pool_type", "median", "max"
+    )
+    refuses(
+        lambda: net(kernel=(2, 2), pooling_convention="half"),
+        "Error in operator n",
+        "pooling_convention",
+        "half",
+    )
     refuses(lambda: net(kernel=(5, 5)).infer_shape(a=(1, 1, 4, 4)), "Error in operator n", "kernel")
     refuses(lambda: net(kernel=(2, 2)).infer_shape(a=(1, 1, 4)), "Error in operator n", "data")
-    refuses(lambda: net(kernel=(2, 2), stride=(0, 1)).infer_shape(a=(1, 1, 4, 4)), "Error in operator n", "stride")
+    refuses(
+        lambda: net(kernel=(2, 2), stride=(0, 1)).infer_shape(a=(1, 1, 4, 4)), "Error in operator n", "stride"
+    )
     refuses(lambda: net(kernel=(0, 2)).infer_shape(a=(1, 1, 4, 4)), "Error in operator n", "kernel")
     refuses(lambda: net().infer_shape(a=(1, 1, 4, 4)), "Error in operator n", "kernel")
-    refuses(lambda: net(kernel=(2, 2), pool_type="lp").infer_shape(a=(1, 1, 4, 4)), "Error in operator n", "p_value")
+    refuses(
+        lambda: net(kernel=(2, 2), pool_type="lp").infer_shape(a=(1, 1, 4, 4)),
+        "Error in operator n",
+        "p_value",
+    )

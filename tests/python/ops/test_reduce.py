@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from common import assert_close, mx, ours_only
-
 from ops.checks import check_forward, check_gradient, distinct, gradients_of, refuses, symbol_of, uniform
 
 REDUCE = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min}
@@ -29,7 +28,9 @@ def test_exclude_reduces_the_other_axes(op):
 
 
 @pytest.mark.parametrize("op", REDUCE)
-@pytest.mark.parametrize("shape, axis", [((1, 5), 0), ((5, 1), 1), ((1, 1), (0, 1)), ((3, 1, 2), (0, 1))], ids=str)
+@pytest.mark.parametrize(
+    "shape, axis", [((1, 5), 0), ((5, 1), 1), ((1, 1), (0, 1)), ((3, 1, 2), (0, 1))], ids=str
+)
 def test_axes_of_length_one(op, shape, axis):
     x = distinct(*shape)
     expected = np.atleast_1d(REDUCE[op](x, axis=axis))
@@ -38,7 +39,9 @@ def test_axes_of_length_one(op, shape, axis):
 
 
 @pytest.mark.parametrize("op", REDUCE)
-@pytest.mark.parametrize("shape, axis", [((100, 257), 0), ((100, 257), 1), ((7, 33, 65), (0, 2)), ((70000,), 0)], ids=str)
+@pytest.mark.parametrize(
+    "shape, axis", [((100, 257), 0), ((100, 257), 1), ((7, 33, 65), (0, 2)), ((70000,), 0)], ids=str
+)
 def test_larger_sizes(op, shape, axis):
     x = uniform(*shape)
     check_forward(op, {"data": x}, np.atleast_1d(REDUCE[op](x, axis=axis)), axis=axis, dtypes=("float64",))
@@ -59,6 +62,20 @@ def test_errors():
     a = mx.sym.Variable("a")
     for op in REDUCE:
         function = getattr(mx.sym, op)
-        refuses(lambda f=function: f(a, axis=2, name="n").infer_shape(a=(2, 3)), "Error in operator n", "axis", "2")
-        refuses(lambda f=function: f(a, axis=(0, 0), name="n").infer_shape(a=(2, 3)), "Error in operator n", "axis")
-        refuses(lambda f=function: f(a, keepdims="perhaps", name="n"), "Error in operator n", "keepdims", "perhaps")
+        refuses(
+            lambda f=function: f(a, axis=2, name="n").infer_shape(a=(2, 3)),
+            "Error in operator n",
+            "axis",
+            "2",
+        )
+        refuses(
+            lambda f=function: f(a, axis=(0, 0), name="n").infer_shape(a=(2, 3)),
+            "Error in operator n",
+            "axis",
+        )
+        refuses(
+            lambda f=function: f(a, keepdims="perhaps", name="n"),
+            "Error in operator n",
+            "keepdims",
+            "perhaps",
+        )

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from common import assert_close, mx, ours_only
-
 from ops.checks import bind, check_forward, check_gradient, gradients_of, refuses, symbol_of, uniform
 
 
@@ -13,7 +12,11 @@ def softmax(x, axis=-1, temperature=1.0):
 
 
 @pytest.mark.parametrize("temperature", [None, 0.5, 2.0])
-@pytest.mark.parametrize("shape, axis", [((3, 4), -1), ((3, 4), 0), ((2, 3, 4), 1), ((2, 3, 2, 2), 1), ((5,), 0), ((3, 1), 1), ((1, 1), -1)], ids=str)
+@pytest.mark.parametrize(
+    "shape, axis",
+    [((3, 4), -1), ((3, 4), 0), ((2, 3, 4), 1), ((2, 3, 2, 2), 1), ((5,), 0), ((3, 1), 1), ((1, 1), -1)],
+    ids=str,
+)
 def test_softmax(shape, axis, temperature):
     x = uniform(*shape, low=-3, high=3)
     expected = softmax(x, axis, temperature or 1.0)
@@ -33,10 +36,14 @@ def test_large_values_do_not_overflow(op):
 @pytest.mark.parametrize("axis, lengths", [(-1, [[1, 2, 4], [4, 3, 1]]), (1, [[1, 2, 3, 1], [3, 3, 2, 1]])])
 def test_softmax_with_lengths(axis, lengths):
     x, lengths = uniform(2, 3, 4), np.array(lengths, dtype="int32")
-    inside = np.arange(x.shape[axis]).reshape((-1,) if axis == -1 else (-1, 1)) < np.expand_dims(lengths, axis)
+    inside = np.arange(x.shape[axis]).reshape((-1,) if axis == -1 else (-1, 1)) < np.expand_dims(
+        lengths, axis
+    )
     e = np.exp(x) * inside
     expected = e / e.sum(axis, keepdims=True)
-    check_forward("softmax", {"data": x, "length": lengths}, expected, keep=("length",), axis=axis, use_length=True)
+    check_forward(
+        "softmax", {"data": x, "length": lengths}, expected, keep=("length",), axis=axis, use_length=True
+    )
     inputs = {"data": x, "length": lengths}
     symbol = symbol_of("softmax", inputs, axis=axis, use_length=True)
     gradient = gradients_of(symbol, inputs, ["data"], "float64", keep=("length",))["data"]
@@ -65,7 +72,18 @@ def test_errors():
     a = mx.sym.Variable("a")
     for op in ("softmax", "log_softmax"):
         function = getattr(mx.sym, op)
-        refuses(lambda f=function: f(a, axis=2, name="n").infer_shape(a=(2, 3)), "Error in operator n", "axis", "2")
-        refuses(lambda f=function: f(a, temperature="hot", name="n"), "Error in operator n", "temperature", "hot")
+        refuses(
+            lambda f=function: f(a, axis=2, name="n").infer_shape(a=(2, 3)),
+            "Error in operator n",
+            "axis",
+            "2",
+        )
+        refuses(
+            lambda f=function: f(a, temperature="hot", name="n"), "Error in operator n", "temperature", "hot"
+        )
         refuses(lambda f=function: f(a, dtype="text", name="n"), "Error in operator n", "dtype", "text")
-    refuses(lambda: mx.sym.softmax(a, use_length=True, name="n").infer_shape(a=(2, 3), n_length=(3,)), "Error in operator n", "length")
+    refuses(
+        lambda: mx.sym.softmax(a, use_length=True, name="n").infer_shape(a=(2, 3), n_length=(3,)),
+        "Error in operator n",
+        "length",
+    )

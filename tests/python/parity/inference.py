@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 
 import numpy as np
-
 from parity.replay import build_symbol
 
 QUESTIONS = ("first_input", "unknown_batch", "outputs")
@@ -18,6 +17,8 @@ QUESTIONS = ("first_input", "unknown_batch", "outputs")
 def _known(case, question: str, out_shapes: list) -> dict[str, tuple]:
     """The shapes that the question gives away, by argument name."""
     name, first = next(iter(case.inputs.items()), (None, None))
+    if case.attrs.get("act_type") == "rrelu":
+        return {}  # in MXNet the mask is an output that users see
     if case.op == "Concat" and question != "outputs":
         return {}  # MXNet reports the sum of the lengths known so far as if it were complete
     if question == "first_input" and first is not None:
@@ -61,6 +62,8 @@ def answers(mx, case) -> dict[str, list | None]:
 def _types(mx, case) -> list | None:
     """The dtypes that follow from that of the first input."""
     name, first = next(iter(case.inputs.items()), (None, None))
+    if case.attrs.get("act_type") == "rrelu":
+        return None
     hints = {} if name is None else {name: np.dtype(first.dtype or case.dtype)}
     try:
         groups = build_symbol(mx, case).infer_type_partial(**hints)

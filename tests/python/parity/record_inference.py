@@ -1,6 +1,6 @@
 """Record what MXNet 1.9.1 infers from part of the shapes and types of every operator case.
 
-    python tests/python/parity/record_inference.py
+python tests/python/parity/record_inference.py
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import sys
 os.environ["SYMBIND_TEST_MODULE"] = "mxnet"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from common import mx  # noqa: E402
-
-from parity import cases, inference  # noqa: E402
-from parity.replay import GOLDENS  # noqa: E402
+from common import mx
+from parity import cases, inference
+from parity.replay import GOLDENS
 
 
 def main() -> None:

@@ -8,14 +8,13 @@ import json
 
 import pytest
 from common import mx
-
 from parity import cases, inference
 from parity.replay import GOLDENS
 
 ALL = cases.all_cases()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def goldens():
     return json.loads(gzip.decompress((GOLDENS / "inference.json.gz").read_bytes()))
 

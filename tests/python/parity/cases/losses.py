@@ -102,11 +102,22 @@ for norm in ("batch", "valid"):
     softmax({"normalization": norm, "grad_scale": 2.0}, (4, 3), uniform(4, 3, low=0.0, high=1.0))
     softmax({"normalization": norm, "multi_output": True}, (2, 3, 4), uniform(2, 3, 4, low=0.0, high=1.0))
     softmax({"normalization": norm, "ignore_label": 2, "multi_output": True}, (2, 3, 4), integers(0, 3, 2, 4))
-    softmax({"normalization": norm, "ignore_label": 2, "preserve_shape": True}, (2, 4, 3), integers(0, 3, 2, 4))
+    softmax(
+        {"normalization": norm, "ignore_label": 2, "preserve_shape": True}, (2, 4, 3), integers(0, 3, 2, 4)
+    )
 softmax({"multi_output": True}, (2, 3, 4), uniform(2, 3, 4, low=0.0, high=1.0))
-softmax({"use_ignore": True, "ignore_label": 0, "smooth_alpha": 0.1, "normalization": "valid"}, (6, 3), integers(0, 3, 6))
+softmax(
+    {"use_ignore": True, "ignore_label": 0, "smooth_alpha": 0.1, "normalization": "valid"},
+    (6, 3),
+    integers(0, 3, 6),
+)
 softmax({}, (4, 3), values([0, 1, 5, -2]))
 softmax({}, (4, 3), values([0.9, 1.2, 1.99, 0.0]))
 for norm in ("null", "batch", "valid"):
     softmax({"normalization": norm, "out_grad": True}, (4, 3), integers(0, 3, 4), head="random")
-    softmax({"normalization": norm, "out_grad": True, "multi_output": True}, (2, 3, 4), integers(0, 3, 2, 4), head="random")
+    softmax(
+        {"normalization": norm, "out_grad": True, "multi_output": True},
+        (2, 3, 4),
+        integers(0, 3, 2, 4),
+        head="random",
+    )
