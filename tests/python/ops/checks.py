@@ -38,7 +38,7 @@ def bind(symbol, inputs, dtype="float32", wrt=(), req="write", gradients=None, a
 
 
 def check_forward(name, inputs, expected, dtypes=("float32", "float64"), keep=(), **attrs):
-    """The operator gives ``expected`` (computed by NumPy in float64), imperatively and bound, in every dtype."""
+    """The operator gives ``expected`` (of NumPy in float64), imperatively and bound, in every dtype."""
     expected = expected if isinstance(expected, (list, tuple)) else [expected]
     for dtype in dtypes:
         arrays = {n: mx.nd.array(a, dtype=a.dtype if n in keep else dtype) for n, a in named(inputs).items()}

@@ -1,7 +1,7 @@
 """Shape and type inference from part of the information, derived from the operator cases.
 
-Each case is asked three questions: what follows from the first input alone, what from the first input without its
-batch size, and what from the shape of the outputs alone. An answer is what ``infer_shape_partial`` says.
+Each case is asked three questions: what follows from the first input alone, what from the first input without
+its batch size, and what from the shape of the outputs alone. An answer is what ``infer_shape_partial`` says.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _graph(mx, case, question: str):
 
 
 def answers(mx, case) -> dict[str, list | None]:
-    """For each question the shapes of arguments, outputs and auxiliary states; None where the engine refuses."""
+    """For each question the shapes of arguments, outputs and states; None where the engine refuses."""
     arguments = {n: a.shape for n, a in case.inputs.items()}
     out_shapes = build_symbol(mx, case).infer_shape(**arguments)[1]
     result: dict[str, list | None] = {}

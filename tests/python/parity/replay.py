@@ -76,8 +76,10 @@ def run_case(mx, case, req: str | None = None) -> dict[str, np.ndarray]:
 
 
 def expected_of(mx, case) -> dict[str, np.ndarray]:
-    """What to record. Under 'add' that is what was there plus what 'write' writes: in MXNet 1.9.1 many operators
-    (clip, mean, SliceChannel, the losses and more) scale or overwrite the old gradient instead.
+    """What to record: under 'add', what was there plus what 'write' writes.
+
+    In MXNet 1.9.1 many operators (clip, mean, SliceChannel, the losses and more) scale or overwrite the old
+    gradient instead.
     """
     if case.req != "add":
         return run_case(mx, case)
