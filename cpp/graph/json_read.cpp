@@ -10,11 +10,15 @@ namespace symbind {
 namespace {
 
 constexpr int kMaxSubgraphDepth = 8;
+// Outputs cost nothing in the text ("num_outputs": "2000000000"), but memory wherever a graph is walked. Real
+// graphs have a few hundred more than they have nodes.
+constexpr int64_t kSpareOutputs = 1000000;
 
 struct ReadContext {
   const std::string& label;
   std::vector<std::string>* warnings;
-  int depth = 0;  // of nested subgraphs
+  int64_t outputs_left;  // that nodes may have
+  int depth = 0;         // of nested subgraphs
 
   template <class... Args>
   void warn(const Args&... args) const {
@@ -304,6 +308,7 @@ class GraphBuilder {
       return;
     }
     parse_node_params(node);
+    count_outputs(node);
     add_missing_inputs(node, graph_.version);
     // Before anything asks for the names of the inputs: an attribute may claim any number of them.
     const int expected = node.op->input_count(node.params.get());
@@ -312,6 +317,13 @@ class GraphBuilder {
           ", expected ", expected);
     if (give_keys_to_inputs(node, keys)) parse_node_params(node);
     if (graph_.version < 904) set_variable_attrs(node);  // later files say so themselves
+  }
+
+  void count_outputs(const Node& node) {
+    const int64_t outputs = node.num_outputs();
+    check(outputs >= 0 && outputs <= c_.outputs_left, "node '", node.name, "' has ", outputs,
+          " outputs, expected at most ", c_.outputs_left, " (in the rest of the graph)");
+    c_.outputs_left -= outputs;
   }
 
   JsonGraph& graph_;
@@ -344,7 +356,7 @@ Symbol read_symbol(JsonScanner& in, ReadContext& c) {
 
 Symbol symbol_from_json(std::string_view text, const std::string& label, std::vector<std::string>* warnings) {
   JsonScanner in(text, label);
-  ReadContext context{label, warnings};
+  ReadContext context{label, warnings, kSpareOutputs + static_cast<int64_t>(text.size())};
   Symbol symbol = read_symbol(in, context);
   const size_t trailing = in.trailing_bytes();
   if (trailing > 0) context.warn(trailing, " bytes after the end of the graph are ignored");

@@ -316,6 +316,15 @@ TEST_CASE("an attribute cannot ask for any number of inputs") {
   CHECK(contains(load_error(graph({variable("x"), many}, 0)), "has 1 input, expected 2000000000"));
 }
 
+TEST_CASE("an attribute cannot ask for any number of outputs") {
+  for (const char* count : {"2000000000", "-3"}) {
+    const std::string split =
+        node("test_split", "s", "[[0, 0]]", concat("\"attrs\": {\"num_outputs\": \"", count, "\"}"));
+    CHECK(contains(load_error(graph({variable("x"), split})),
+                   concat("node 's' has ", count, " outputs, expected at most 1000")));
+  }
+}
+
 TEST_CASE("a long chain loads, in any order, and is freed") {
   constexpr int kNodes = 200000;
   for (bool backwards : {false, true}) {

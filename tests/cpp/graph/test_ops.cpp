@@ -1,6 +1,7 @@
 #include "graph/test_ops.h"
 
 #include "graph/registry.h"
+#include "ops/register_all.h"
 
 namespace symbind {
 namespace {
@@ -48,8 +49,9 @@ struct CastParams {
 };
 
 void register_amp_ops() {
-  if (find_op_or_null("amp_cast") != nullptr) return;
-  register_op("amp_cast").params = params_spec<CastParams>();
+  register_all_ops();  // the library's own come first
+  if (find_op_or_null("amp_cast") == nullptr) register_op("amp_cast").params = params_spec<CastParams>();
+  if (find_op_or_null("amp_multicast") != nullptr) return;
   OpDef& multicast = register_op("amp_multicast");
   multicast.params = params_spec<OutputsParams>();
   multicast.num_args_key = "num_outputs";

@@ -1,4 +1,4 @@
-// Operators of the tests' own, so that graph code is tested without any real one.
+// Operators of the tests' own, so that graph code is tested without knowing any real one.
 #pragma once
 
 namespace symbind {
