@@ -14,6 +14,7 @@ FAMILIES = (
     "dot",
     "elemwise",
     "embedding",
+    "half",
     "init",
     "join",
     "losses",
