@@ -1,6 +1,7 @@
 // _core.Symbol: graphs.
 #include "graph/symbol.h"
 
+#include <set>
 #include <unordered_map>
 
 #include "bindings/bindings.h"
@@ -42,7 +43,7 @@ struct InferResult {
   bool complete = false;
 };
 
-[[noreturn]] void fail_unknown_names(const InferResult& r, const py::dict& given, const char* what) {
+void refuse_unknown_names(const InferResult& r, const py::dict& given, const char* what) {
   std::string known;
   for (int32_t id : r.variables) known += (known.empty() ? "" : ", ") + r.graph.nodes[id].name;
   for (const auto& item : given) {
@@ -51,7 +52,6 @@ struct InferResult {
     for (int32_t id : r.variables) found = found || r.graph.nodes[id].name == name;
     check(found, "[infer_", what, "] the symbol has no argument '", name, "', expected one of ", known);
   }
-  fail("[infer_", what, "] a name was given twice");
 }
 
 // `shapes`/`dtypes`: by variable name. Unknown names are refused, as they are always a mistake.
@@ -60,25 +60,25 @@ InferResult infer(const Symbol& symbol, const py::dict& shapes, const py::dict& 
   InferResult r;
   r.graph = graph_from_symbol(symbol, &r.variables);
   const std::vector<const Node*> order = topological_order(symbol);
-  size_t used_shapes = 0, used_dtypes = 0;
+  std::set<std::string> used_shapes, used_dtypes;  // files exist in which several variables have one name
   for (int32_t id : r.variables) {
     const EntryId e{id, 0};
     const py::str name(r.graph.nodes[id].name);
     if (shapes.contains(name)) {
       r.graph.shape(e) = partial_shape_from_python(shapes[name], unknown);
-      ++used_shapes;
+      used_shapes.insert(r.graph.nodes[id].name);
     }
     if (dtypes.contains(name)) {
       r.graph.dtype(e) = dtype_from_flag(dtypes[name].cast<int>());
-      ++used_dtypes;
+      used_dtypes.insert(r.graph.nodes[id].name);
     }
     // What the caller says wins over what the variable's attributes say.
     Shape hint;
     apply_variable_attrs(*order[id], hint, r.graph.dtype(e));
     if (!r.graph.shape(e).has_rank()) r.graph.shape(e) = hint;
   }
-  if (used_shapes != shapes.size()) fail_unknown_names(r, shapes, "shape");
-  if (used_dtypes != dtypes.size()) fail_unknown_names(r, dtypes, "dtype");
+  if (used_shapes.size() != shapes.size()) refuse_unknown_names(r, shapes, "shape");
+  if (used_dtypes.size() != dtypes.size()) refuse_unknown_names(r, dtypes, "dtype");
   if (want_shapes) r.complete = infer_shapes(r.graph);
   return r;
 }

@@ -152,6 +152,16 @@ def test_newer_versions_warn():
         mx.sym.load_json(graph([variable("x")], 20000))
 
 
+def test_duplicate_names_load_and_infer_but_do_not_bind():
+    nodes = [variable("x"), variable("x"), {"op": "elemwise_add", "name": "x", "inputs": [[0, 0], [1, 0]]}]
+    symbol = mx.sym.load_json(graph(nodes))
+    assert symbol.list_arguments() == ["x", "x"]
+    assert symbol.infer_shape(x=(2, 3))[1] == [(2, 3)]
+    if not IS_MXNET:
+        with pytest.raises(mx.MXNetError, match="'x'"):
+            symbol.simple_bind(mx.cpu(), x=(2, 3))
+
+
 def test_a_chain_of_200000_nodes():
     relu = [
         {"op": "Activation", "name": f"n{i}", "attrs": {"act_type": "relu"}, "inputs": [[i, 0, 0]]}
