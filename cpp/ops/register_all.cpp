@@ -5,6 +5,7 @@ namespace symbind {
 
 void register_activation_ops();
 void register_arg_reduce_ops();
+void register_batch_norm_ops();
 void register_broadcast_binary_ops();
 void register_cast_clip_ops();
 void register_convolution_ops();
@@ -18,6 +19,7 @@ void register_init_ops();
 void register_join_split_ops();
 void register_leaky_relu_ops();
 void register_optimizer_update_ops();
+void register_pooling_ops();
 void register_random_ops();
 void register_reduce_ops();
 void register_regression_output_ops();
@@ -33,6 +35,7 @@ void register_all_ops() {
   static const bool once = [] {
     register_activation_ops();
     register_arg_reduce_ops();
+    register_batch_norm_ops();
     register_broadcast_binary_ops();
     register_cast_clip_ops();
     register_convolution_ops();
@@ -46,6 +49,7 @@ void register_all_ops() {
     register_join_split_ops();
     register_leaky_relu_ops();
     register_optimizer_update_ops();
+    register_pooling_ops();
     register_random_ops();
     register_reduce_ops();
     register_regression_output_ops();

@@ -6,8 +6,7 @@
 
 #include <vector>
 
-#include "backend/cpu/layout.h"
-#include "test_kernels.h"
+#include "backend/layouts.h"
 
 using namespace symbind;
 
@@ -161,13 +160,6 @@ Results<T> run_plain(const Case<T>& c, DType dtype) {
   run_kernel(make_conv_backward_weight(c.g, out, data, weight, &bias), {c.dy.data(), c.data.data()},
              {r.dw.data(), r.db.data()});
   return r;
-}
-
-// A row-major tensor in another layout, and back.
-std::vector<float> moved(const std::vector<float>& x, const TensorDesc& from, const TensorDesc& to) {
-  std::vector<float> y(to.bytes() / sizeof(float));
-  run_kernel(make_reorder_kernel(from, to), {x.data()}, {y.data()});
-  return y;
 }
 
 // The kernels on the layouts they choose.

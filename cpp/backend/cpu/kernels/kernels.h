@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/cpu/kernels/channel_kernels.h"
+
 namespace symbind {
 
 // Types that arithmetic happens in. float16 is computed in float, int8, uint8 and bool in int32 (or float).
@@ -133,6 +135,8 @@ struct KernelTable {
   SoftmaxFns softmax[2] = {};
   UpdateFn update[static_cast<int>(Update::kCount)][2] = {};
   GemmFn gemm[2] = {};
+  NormFns norm[2] = {};
+  PoolFns pool[2] = {};
   size_t gemm_workspace[2] = {};  // bytes
 };
 

@@ -13,6 +13,8 @@ void fill_reduce(KernelTable& t);
 void fill_softmax(KernelTable& t);
 void fill_optimizer(KernelTable& t);
 void fill_gemm(KernelTable& t);
+void fill_batch_norm(KernelTable& t);
+void fill_pooling(KernelTable& t);
 
 const KernelTable& kernel_table();
 const KernelTable& kernel_table() {
@@ -27,6 +29,8 @@ const KernelTable& kernel_table() {
     fill_softmax(table);
     fill_optimizer(table);
     fill_gemm(table);
+    fill_batch_norm(table);
+    fill_pooling(table);
     return true;
   }();
   (void)filled;

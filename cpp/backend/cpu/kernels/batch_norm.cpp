@@ -1,0 +1,317 @@
+// Normalisation per channel. Memory bounds these loops: statistics take one pass over the data (sums of x -
+// shift and of its square, with a shift near the mean, so that the difference of the two keeps its digits),
+// the result another.
+#include "backend/cpu/kernels/kernels.h"
+
+namespace symbind {
+namespace SYMBIND_ISA {
+namespace {
+
+// Vectors of GCC and Clang: any width works on any instruction set. Aligned as their elements are.
+template <class T, int W>
+struct Vector {
+  typedef T type __attribute__((vector_size(W * sizeof(T)), aligned(alignof(T)), may_alias));
+};
+template <class T, int W>
+using Vec = typename Vector<T, W>::type;
+
+template <class T>
+constexpr int kWidth = 64 / sizeof(T);
+
+constexpr int64_t kRows = 64;   // rows or
+constexpr int64_t kRun = 1024;  // elements whose sums may stay in the element type
+
+template <class T, int W>
+inline Vec<T, W> load(const T* p) {
+  return *reinterpret_cast<const Vec<T, W>*>(p);
+}
+
+template <class T, int W>
+inline Vec<T, W> splat(T v) {
+  return v - Vec<T, W>{};
+}
+
+// g of the header: dy where the activation is not active below zero.
+template <class T, int W>
+inline Vec<T, W> masked(Vec<T, W> dy, Vec<T, W> centred, Vec<T, W> scale, Vec<T, W> bias, bool relu,
+                        T slope) {
+  if (!relu) return dy;
+  return centred * scale + bias > splat<T, W>(0) ? dy : dy * slope;
+}
+
+template <class T>
+inline T masked1(T dy, T centred, T scale, T bias, bool relu, T slope) {
+  return !relu || centred * scale + bias > 0 ? dy : dy * slope;
+}
+
+// Calls f.template run<W>(column) for columns [0, n) in vectors as wide as possible.
+template <class T, class F>
+inline void for_columns(int64_t n, F&& f) {
+  constexpr int W = kWidth<T>;
+  int64_t j = 0;
+  for (; j + 4 * W <= n; j += 4 * W) f.template run<W, 4>(j);
+  for (; j + W <= n; j += W) f.template run<W, 1>(j);
+  if (j + W / 2 <= n) {
+    f.template run<W / 2, 1>(j);
+    j += W / 2;
+  }
+  if (j + W / 4 <= n) {
+    f.template run<W / 4, 1>(j);
+    j += W / 4;
+  }
+  for (; j < n; ++j) f.template run<1, 1>(j);
+}
+
+template <class T>
+struct MomentColumns {
+  const T* x;
+  int64_t rows, stride;
+  const T* shift;
+  double *sum, *square;
+
+  template <int W, int K>
+  void run(int64_t j) {
+    Vec<T, W> s[K], q[K], k[K];
+    for (int i = 0; i < K; ++i) {
+      s[i] = q[i] = Vec<T, W>{};
+      k[i] = load<T, W>(shift + j + i * W);
+    }
+    const T* p = x + j;
+    for (int64_t r = 0; r < rows; ++r, p += stride) {
+      for (int i = 0; i < K; ++i) {
+        const Vec<T, W> d = load<T, W>(p + i * W) - k[i];
+        s[i] += d;
+        q[i] += d * d;
+      }
+    }
+    for (int i = 0; i < K; ++i) {
+      for (int l = 0; l < W; ++l) {
+        sum[j + i * W + l] += s[i][l];
+        square[j + i * W + l] += q[i][l];
+      }
+    }
+  }
+};
+
+template <class T>
+void column_moments(const void* x, int64_t rows, int64_t n, int64_t stride, const void* shift, double* sum,
+                    double* square) {
+  for (int64_t r = 0; r < rows; r += kRows) {
+    MomentColumns<T> f{static_cast<const T*>(x) + r * stride,
+                       rows - r < kRows ? rows - r : kRows,
+                       stride,
+                       static_cast<const T*>(shift),
+                       sum,
+                       square};
+    for_columns<T>(n, f);
+  }
+}
+
+template <class T>
+void line_moments(const void* data, int64_t n, double shift, double* sum, double* square) {
+  const T* x = static_cast<const T*>(data);
+  const T k = static_cast<T>(shift);
+  double total = 0, total_square = 0;
+  for (int64_t begin = 0; begin < n; begin += kRun) {
+    const int64_t end = begin + kRun < n ? begin + kRun : n;
+    T s = 0, q = 0;
+#pragma omp simd reduction(+ : s, q)
+    for (int64_t i = begin; i < end; ++i) {
+      const T d = x[i] - k;
+      s += d;
+      q += d * d;
+    }
+    total += s;
+    total_square += q;
+  }
+  *sum += total;
+  *square += total_square;
+}
+
+template <class T>
+void line_apply(const void* data, void* result, int64_t n, double mean, double scale, double bias, bool relu,
+                double slope) {
+  const T* x = static_cast<const T*>(data);
+  T* y = static_cast<T*>(result);
+  const T m = static_cast<T>(mean), a = static_cast<T>(scale), b = static_cast<T>(bias),
+          low = static_cast<T>(slope);
+  if (relu) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) {
+      const T v = (x[i] - m) * a + b;
+      y[i] = v > 0 ? v : v * low;
+    }
+  } else {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - m) * a + b;
+  }
+}
+
+template <class T>
+void column_apply(const void* data, void* result, int64_t rows, int64_t n, int64_t stride, const void* mean,
+                  const void* scale, const void* bias, bool relu, double slope) {
+  const T* m = static_cast<const T*>(mean);
+  const T* a = static_cast<const T*>(scale);
+  const T* b = static_cast<const T*>(bias);
+  const T low = static_cast<T>(slope);
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* x = static_cast<const T*>(data) + r * stride;
+    T* y = static_cast<T*>(result) + r * stride;
+    if (relu) {
+#pragma omp simd
+      for (int64_t j = 0; j < n; ++j) {
+        const T v = (x[j] - m[j]) * a[j] + b[j];
+        y[j] = v > 0 ? v : v * low;
+      }
+    } else {
+#pragma omp simd
+      for (int64_t j = 0; j < n; ++j) y[j] = (x[j] - m[j]) * a[j] + b[j];
+    }
+  }
+}
+
+template <class T>
+struct GradSumColumns {
+  const T *dy, *x;
+  int64_t rows, stride;
+  const T *mean, *scale, *bias;
+  bool relu;
+  T slope;
+  double *sum, *dot;
+
+  template <int W, int K>
+  void run(int64_t j) {
+    Vec<T, W> s[K], d[K];
+    for (int i = 0; i < K; ++i) s[i] = d[i] = Vec<T, W>{};
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int i = 0; i < K; ++i) {
+        const int64_t at = j + i * W;
+        const Vec<T, W> v = load<T, W>(x + r * stride + at) - load<T, W>(mean + at);
+        const Vec<T, W> g = masked<T, W>(load<T, W>(dy + r * stride + at), v, load<T, W>(scale + at),
+                                         load<T, W>(bias + at), relu, slope);
+        s[i] += g;
+        d[i] += g * v;
+      }
+    }
+    for (int i = 0; i < K; ++i) {
+      for (int l = 0; l < W; ++l) {
+        sum[j + i * W + l] += s[i][l];
+        dot[j + i * W + l] += d[i][l];
+      }
+    }
+  }
+};
+
+template <class T>
+void column_grad_sums(const void* dy, const void* x, int64_t rows, int64_t n, int64_t stride,
+                      const void* mean, const void* scale, const void* bias, bool relu, double slope,
+                      double* sum, double* dot) {
+  for (int64_t r = 0; r < rows; r += kRows) {
+    GradSumColumns<T> f{static_cast<const T*>(dy) + r * stride,
+                        static_cast<const T*>(x) + r * stride,
+                        rows - r < kRows ? rows - r : kRows,
+                        stride,
+                        static_cast<const T*>(mean),
+                        static_cast<const T*>(scale),
+                        static_cast<const T*>(bias),
+                        relu,
+                        static_cast<T>(slope),
+                        sum,
+                        dot};
+    for_columns<T>(n, f);
+  }
+}
+
+template <class T>
+void line_grad_sums(const void* grad, const void* data, int64_t n, double mean, double scale, double bias,
+                    bool relu, double slope, double* sum, double* dot) {
+  const T* dy = static_cast<const T*>(grad);
+  const T* x = static_cast<const T*>(data);
+  const T m = static_cast<T>(mean), a = static_cast<T>(scale), b = static_cast<T>(bias),
+          low = static_cast<T>(slope);
+  double total = 0, total_dot = 0;
+  for (int64_t begin = 0; begin < n; begin += kRun) {
+    const int64_t end = begin + kRun < n ? begin + kRun : n;
+    T s = 0, d = 0;
+#pragma omp simd reduction(+ : s, d)
+    for (int64_t i = begin; i < end; ++i) {
+      const T centred = x[i] - m;
+      const T g = masked1(dy[i], centred, a, b, relu, low);
+      s += g;
+      d += g * centred;
+    }
+    total += s;
+    total_dot += d;
+  }
+  *sum += total;
+  *dot += total_dot;
+}
+
+template <class T>
+void line_grad_apply(const void* grad, const void* data, void* result, int64_t n, double a, double b,
+                     double c, double mean, double scale, double bias, bool relu, double slope) {
+  const T* dy = static_cast<const T*>(grad);
+  const T* x = static_cast<const T*>(data);
+  T* dx = static_cast<T*>(result);
+  const T ta = static_cast<T>(a), tb = static_cast<T>(b), tc = static_cast<T>(c), m = static_cast<T>(mean);
+  const T s = static_cast<T>(scale), t = static_cast<T>(bias), low = static_cast<T>(slope);
+  if (relu) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) {
+      dx[i] = ta * (masked1(dy[i], x[i] - m, s, t, true, low) - tc - tb * (x[i] - m));
+    }
+  } else {
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) dx[i] = ta * (dy[i] - tc - tb * (x[i] - m));
+  }
+}
+
+template <class T>
+void column_grad_apply(const void* grad, const void* data, void* result, int64_t rows, int64_t n,
+                       int64_t stride, const void* coefficients, int64_t coefficient_stride, bool relu,
+                       double slope) {
+  const T* a = static_cast<const T*>(coefficients);
+  const T *b = a + coefficient_stride, *c = b + coefficient_stride, *mean = c + coefficient_stride;
+  const T *scale = mean + coefficient_stride, *bias = scale + coefficient_stride;
+  const T low = static_cast<T>(slope);
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* dy = static_cast<const T*>(grad) + r * stride;
+    const T* x = static_cast<const T*>(data) + r * stride;
+    T* dx = static_cast<T*>(result) + r * stride;
+    if (relu) {
+#pragma omp simd
+      for (int64_t j = 0; j < n; ++j) {
+        dx[j] = a[j] * (masked1(dy[j], x[j] - mean[j], scale[j], bias[j], true, low) - c[j] -
+                        b[j] * (x[j] - mean[j]));
+      }
+    } else {
+#pragma omp simd
+      for (int64_t j = 0; j < n; ++j) dx[j] = a[j] * (dy[j] - c[j] - b[j] * (x[j] - mean[j]));
+    }
+  }
+}
+
+template <class T>
+NormFns norm_fns() {
+  NormFns f;
+  f.line_moments = line_moments<T>;
+  f.column_moments = column_moments<T>;
+  f.line_apply = line_apply<T>;
+  f.column_apply = column_apply<T>;
+  f.line_grad_sums = line_grad_sums<T>;
+  f.column_grad_sums = column_grad_sums<T>;
+  f.line_grad_apply = line_grad_apply<T>;
+  f.column_grad_apply = column_grad_apply<T>;
+  return f;
+}
+
+}  // namespace
+
+void fill_batch_norm(KernelTable& t);
+void fill_batch_norm(KernelTable& t) {
+  t.norm[0] = norm_fns<float>();
+  t.norm[1] = norm_fns<double>();
+}
+
+}  // namespace SYMBIND_ISA
+}  // namespace symbind
