@@ -42,7 +42,8 @@ std::unordered_map<std::string, NDArray> read_params(const std::string& path) {
 
 }  // namespace
 
-Predictor::Predictor(const std::string& symbol_file, const std::string& params_file, const Shapes& input_shapes)
+Predictor::Predictor(const std::string& symbol_file, const std::string& params_file,
+                     const Shapes& input_shapes)
     : impl_(std::make_unique<Impl>()) {
   register_all_ops();
   BindRequest request;
@@ -73,10 +74,11 @@ Predictor::Predictor(const std::string& symbol_file, const std::string& params_f
     const GraphNode& node = graph.nodes[id];
     const auto param = params.find(node.name);
     const bool is_input = input_shapes.count(node.name) > 0;
-    NDArray array = !is_input && param != params.end() ? param->second
-                                                       : make_zeros(graph.shape({id, 0}), graph.dtype({id, 0}));
-    check(!node.is_aux || param != params.end(), "[Predictor] '", params_file, "' lacks the auxiliary state '", node.name,
-          "'");
+    NDArray array = !is_input && param != params.end()
+                        ? param->second
+                        : make_zeros(graph.shape({id, 0}), graph.dtype({id, 0}));
+    check(!node.is_aux || param != params.end(), "[Predictor] '", params_file,
+          "' lacks the auxiliary state '", node.name, "'");
     if (is_input || param == params.end()) {
       // What is neither given nor in the file is a label: losses ignore it in prediction.
       const bool label = node.name.size() >= 5 && node.name.compare(node.name.size() - 5, 5, "label") == 0;

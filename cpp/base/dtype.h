@@ -27,9 +27,7 @@ const char* dtype_name(DType type);
 DType dtype_parse(const std::string& name);
 // Accepts the file number; kUnknown if there is no such type here.
 DType dtype_from_flag(int64_t flag);
-inline bool is_float(DType t) {
-  return t == DType::kFloat32 || t == DType::kFloat64 || t == DType::kFloat16;
-}
+inline bool is_float(DType t) { return t == DType::kFloat32 || t == DType::kFloat64 || t == DType::kFloat16; }
 
 template <class T>
 struct TypeTag {
@@ -40,15 +38,24 @@ struct TypeTag {
 template <class F>
 decltype(auto) visit_dtype(DType type, F&& f) {
   switch (type) {
-    case DType::kFloat32: return f(TypeTag<float>{});
-    case DType::kFloat64: return f(TypeTag<double>{});
-    case DType::kFloat16: return f(TypeTag<Half>{});
-    case DType::kUint8: return f(TypeTag<uint8_t>{});
-    case DType::kInt32: return f(TypeTag<int32_t>{});
-    case DType::kInt8: return f(TypeTag<int8_t>{});
-    case DType::kInt64: return f(TypeTag<int64_t>{});
-    case DType::kBool: return f(TypeTag<bool>{});
-    default: fail("unknown dtype ", static_cast<int>(type));
+    case DType::kFloat32:
+      return f(TypeTag<float>{});
+    case DType::kFloat64:
+      return f(TypeTag<double>{});
+    case DType::kFloat16:
+      return f(TypeTag<Half>{});
+    case DType::kUint8:
+      return f(TypeTag<uint8_t>{});
+    case DType::kInt32:
+      return f(TypeTag<int32_t>{});
+    case DType::kInt8:
+      return f(TypeTag<int8_t>{});
+    case DType::kInt64:
+      return f(TypeTag<int64_t>{});
+    case DType::kBool:
+      return f(TypeTag<bool>{});
+    default:
+      fail("unknown dtype ", static_cast<int>(type));
   }
 }
 
@@ -56,10 +63,14 @@ decltype(auto) visit_dtype(DType type, F&& f) {
 template <class F>
 decltype(auto) visit_float(DType type, const char* what, F&& f) {
   switch (type) {
-    case DType::kFloat32: return f(TypeTag<float>{});
-    case DType::kFloat64: return f(TypeTag<double>{});
-    case DType::kFloat16: return f(TypeTag<Half>{});
-    default: fail("[", what, "] expected a floating dtype, got ", dtype_name(type));
+    case DType::kFloat32:
+      return f(TypeTag<float>{});
+    case DType::kFloat64:
+      return f(TypeTag<double>{});
+    case DType::kFloat16:
+      return f(TypeTag<Half>{});
+    default:
+      fail("[", what, "] expected a floating dtype, got ", dtype_name(type));
   }
 }
 

@@ -8,10 +8,10 @@
 //     }
 //   };
 //
-// A params struct may have `void finish(const char* op)`: called after parsing, it checks fields against each other
-// and fills in defaults that depend on other fields.
-// The same visit parses attribute strings and describes the fields for docs, signatures and stubs.
-// Field types: bool, int64_t, double, std::string, Tuple, OptTuple, FloatTuple, DType, Choice, std::optional of the scalars.
+// A params struct may have `void finish(const char* op)`: called after parsing, it checks fields against each
+// other and fills in defaults that depend on other fields. The same visit parses attribute strings and
+// describes the fields for docs, signatures and stubs. Field types: bool, int64_t, double, std::string,
+// Tuple, OptTuple, FloatTuple, DType, Choice, std::optional of the scalars.
 #pragma once
 
 #include <map>
@@ -127,7 +127,8 @@ class ParamsParser {
     ++used_;
     parse_field({op_, name}, it->second, field);
   }
-  void choice(const char* name, Choice& field, const std::vector<const char*>& words, int fallback, const char*) {
+  void choice(const char* name, Choice& field, const std::vector<const char*>& words, int fallback,
+              const char*) {
     field.value = fallback;
     const auto it = attrs_.find(name);
     check(it != attrs_.end() || fallback >= 0, "[", op_, "] required attribute '", name, "' is missing");
@@ -155,7 +156,8 @@ class ParamsDescriber {
   void operator()(const char* name, T& field, const D& fallback, const char* doc) {
     fields.push_back({name, type_word(&field), format_value(T(fallback)), false, doc});
   }
-  void choice(const char* name, Choice&, const std::vector<const char*>& words, int fallback, const char* doc);
+  void choice(const char* name, Choice&, const std::vector<const char*>& words, int fallback,
+              const char* doc);
   void ignored(const char* name, const char* default_value, const char* doc) {
     fields.push_back({name, "ignored", default_value, false, doc});
   }
@@ -170,7 +172,8 @@ struct ParamsSpec {
   std::vector<FieldInfo> (*describe)() = nullptr;
 };
 
-[[noreturn]] void fail_unknown_attribute(const char* op, const AttrMap& attrs, const std::vector<FieldInfo>& fields);
+[[noreturn]] void fail_unknown_attribute(const char* op, const AttrMap& attrs,
+                                         const std::vector<FieldInfo>& fields);
 
 template <class P, class = void>
 struct HasFinish : std::false_type {};

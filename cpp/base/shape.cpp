@@ -42,7 +42,8 @@ int64_t checked_bytes(const Shape& shape, int64_t element_size) {
   int64_t bytes = element_size;
   for (int64_t d : shape) {
     check(d >= 0, "shape ", shape, " is not fully known");
-    check(!__builtin_mul_overflow(bytes, d, &bytes), "shape ", shape, " is too large: its size in bytes overflows");
+    check(!__builtin_mul_overflow(bytes, d, &bytes), "shape ", shape,
+          " is too large: its size in bytes overflows");
   }
   return bytes;
 }

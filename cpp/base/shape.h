@@ -1,5 +1,6 @@
 // Shapes with unknown parts: ndim -1 is a shape of unknown rank, a dimension of -1 is unknown.
-// MXNet's Python API writes 0 for "unknown"; the bindings convert, so that inside the engine 0 is an empty dimension.
+// MXNet's Python API writes 0 for "unknown"; the bindings convert, so that inside the engine 0 is an empty
+// dimension.
 #pragma once
 
 #include <cstdint>

@@ -26,9 +26,10 @@ std::vector<NDArray> arrays_or_empty(const py::list& list) {
   return arrays;
 }
 
-std::unique_ptr<Executor> make_executor(const Symbol& symbol, int device_type, int device_id, const py::list& args,
-                                        const py::list& grads, const std::vector<std::string>& reqs,
-                                        const py::list& aux, const Executor* shared) {
+std::unique_ptr<Executor> make_executor(const Symbol& symbol, int device_type, int device_id,
+                                        const py::list& args, const py::list& grads,
+                                        const std::vector<std::string>& reqs, const py::list& aux,
+                                        const Executor* shared) {
   BindRequest request;
   request.symbol = symbol;
   request.context = {static_cast<DeviceType>(device_type), device_id};
@@ -63,16 +64,18 @@ void set_monitor(Executor& e, const py::object& callback, bool all) {
 void bind_executor(py::module_& m) {
   using Release = py::call_guard<py::gil_scoped_release>;
   py::class_<Executor>(m, "Executor", "A symbol bound to arrays.")
-      .def(py::init(&make_executor), py::arg("symbol"), py::arg("device_type"), py::arg("device_id"), py::arg("args"),
-           py::arg("grads"), py::arg("grad_reqs"), py::arg("aux"), py::arg("shared").none(true))
+      .def(py::init(&make_executor), py::arg("symbol"), py::arg("device_type"), py::arg("device_id"),
+           py::arg("args"), py::arg("grads"), py::arg("grad_reqs"), py::arg("aux"),
+           py::arg("shared").none(true))
       .def("forward", &Executor::forward, py::arg("is_train"), Release())
       .def("backward", &Executor::backward, py::arg("head_grads") = std::vector<NDArray>{}, Release())
-      .def("forward_backward",
-           [](Executor& e, const std::vector<NDArray>& head_grads) {
-             e.forward(true);
-             e.backward(head_grads);
-           },
-           py::arg("head_grads") = std::vector<NDArray>{}, Release())
+      .def(
+          "forward_backward",
+          [](Executor& e, const std::vector<NDArray>& head_grads) {
+            e.forward(true);
+            e.backward(head_grads);
+          },
+          py::arg("head_grads") = std::vector<NDArray>{}, Release())
       .def("outputs", [](const Executor& e) { return e.outputs(); })
       .def("set_monitor", &set_monitor, py::arg("callback").none(true), py::arg("all"))
       .def("debug_str", &Executor::debug_str)
@@ -98,13 +101,13 @@ void bind_executor(py::module_& m) {
   m.def(
       "multi_update",
       [](const std::string& kind, const std::vector<NDArray>& weights, const std::vector<NDArray>& grads,
-         const std::vector<std::vector<NDArray>>& states, const std::vector<float>& lrs, const std::vector<float>& wds,
-         const std::vector<double>& hyper) {
+         const std::vector<std::vector<NDArray>>& states, const std::vector<float>& lrs,
+         const std::vector<float>& wds, const std::vector<double>& hyper) {
         py::gil_scoped_release release;
         multi_update(kind, weights, grads, states, lrs, wds, hyper);
       },
-      py::arg("kind"), py::arg("weights"), py::arg("grads"), py::arg("states"), py::arg("lrs"), py::arg("wds"),
-      py::arg("hyper"), "One optimizer step for all parameters.");
+      py::arg("kind"), py::arg("weights"), py::arg("grads"), py::arg("states"), py::arg("lrs"),
+      py::arg("wds"), py::arg("hyper"), "One optimizer step for all parameters.");
 }
 
 }  // namespace symbind

@@ -18,10 +18,13 @@ PYBIND11_MODULE(_core, m) {
   bind_executor(m);
   bind_registry(m);
   bind_serialize(m);
-  m.def("seed", [](uint64_t seed) { global_random().reseed(seed); }, py::arg("seed"),
-        "Restarts the engine's random stream.");
-  m.def("random_state", [] { return py::make_tuple(global_random().seed.load(), global_random().stream.load()); },
-        "(seed, number of draws so far): what set_random_state needs to continue the stream.");
+  m.def(
+      "seed", [](uint64_t seed) { global_random().reseed(seed); }, py::arg("seed"),
+      "Restarts the engine's random stream.");
+  m.def(
+      "random_state",
+      [] { return py::make_tuple(global_random().seed.load(), global_random().stream.load()); },
+      "(seed, number of draws so far): what set_random_state needs to continue the stream.");
   m.def(
       "set_random_state",
       [](uint64_t seed, uint64_t stream) {
@@ -29,8 +32,9 @@ PYBIND11_MODULE(_core, m) {
         global_random().stream = stream;
       },
       py::arg("seed"), py::arg("stream"));
-  m.def("next_random_stream", [] { return global_random().next_stream(); },
-        "Takes one number of the engine's stream, for generators outside of it.");
+  m.def(
+      "next_random_stream", [] { return global_random().next_stream(); },
+      "Takes one number of the engine's stream, for generators outside of it.");
   m.def("num_threads", [] { return max_threads(); }, "The number of OpenMP threads kernels may use.");
 #ifdef SYMBIND_ONEDNN
   m.attr("has_onednn") = true;

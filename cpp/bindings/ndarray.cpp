@@ -21,7 +21,8 @@ Shape partial_shape_from_python(const py::handle& object, int64_t unknown) {
   if (PyLong_Check(object.ptr()) || PyIndex_Check(object.ptr())) {
     shape.push_back(object.cast<int64_t>());
   } else {
-    for (const py::handle item : py::reinterpret_borrow<py::iterable>(object)) shape.push_back(item.cast<int64_t>());
+    for (const py::handle item : py::reinterpret_borrow<py::iterable>(object))
+      shape.push_back(item.cast<int64_t>());
   }
   for (int i = 0; i < shape.ndim(); ++i) {
     if (shape[i] == unknown || shape[i] < 0) shape[i] = -1;
@@ -44,14 +45,21 @@ py::object partial_shape_to_python(const Shape& shape) {
 
 namespace {
 
-py::dtype numpy_dtype(DType type) { return py::dtype(type == DType::kBool ? std::string("bool") : dtype_name(type)); }
+py::dtype numpy_dtype(DType type) {
+  return py::dtype(type == DType::kBool ? std::string("bool") : dtype_name(type));
+}
 
 DType dtype_from_numpy(const py::dtype& dtype) {
   if (!dtype.attr("isnative").cast<bool>()) return DType::kUnknown;  // the other byte order: NumPy converts
   const char kind = dtype.kind();
   const auto size = dtype.itemsize();
-  if (kind == 'f') return size == 4 ? DType::kFloat32 : size == 8 ? DType::kFloat64 : size == 2 ? DType::kFloat16 : DType::kUnknown;
-  if (kind == 'i') return size == 4 ? DType::kInt32 : size == 8 ? DType::kInt64 : size == 1 ? DType::kInt8 : DType::kUnknown;
+  if (kind == 'f')
+    return size == 4   ? DType::kFloat32
+           : size == 8 ? DType::kFloat64
+           : size == 2 ? DType::kFloat16
+                       : DType::kUnknown;
+  if (kind == 'i')
+    return size == 4 ? DType::kInt32 : size == 8 ? DType::kInt64 : size == 1 ? DType::kInt8 : DType::kUnknown;
   if (kind == 'u' && size == 1) return DType::kUint8;
   if (kind == 'b') return DType::kBool;
   return DType::kUnknown;
@@ -100,7 +108,8 @@ void copy_from_numpy(const NDArray& target, const py::array& source) {
     convert_elements(source.data(), dtype, target.data(), target.dtype, target.size());
     return;
   }
-  py::module_::import("numpy").attr("copyto")(numpy_view(target), source, "unsafe");  // strided or exotic dtypes
+  py::module_::import("numpy").attr("copyto")(numpy_view(target), source,
+                                              "unsafe");  // strided or exotic dtypes
 }
 
 py::array to_numpy(const NDArray& a) {
@@ -131,13 +140,17 @@ void bind_ndarray(py::module_& m) {
       .def_property_readonly("nbytes", [](const NDArray& a) { return a.bytes(); })
       .def_property_readonly("context",
                              [](const NDArray& a) {
-                               return py::make_tuple(static_cast<int>(a.context.device_type), a.context.device_id);
+                               return py::make_tuple(static_cast<int>(a.context.device_type),
+                                                     a.context.device_id);
                              })
       .def("to_numpy", &to_numpy, "A copy of the values.")
       .def("view_numpy", &numpy_view, "A NumPy array over the same memory.")
-      .def_static("from_numpy", &from_numpy_shared, py::arg("array"), "Shares the memory of a C-contiguous array.")
+      .def_static("from_numpy", &from_numpy_shared, py::arg("array"),
+                  "Shares the memory of a C-contiguous array.")
       .def("copy_from_numpy", &copy_from_numpy, py::arg("source"))
-      .def("copy_from", [](const NDArray& a, const NDArray& source) { copy_ndarray(source, a); }, py::arg("source"))
+      .def(
+          "copy_from", [](const NDArray& a, const NDArray& source) { copy_ndarray(source, a); },
+          py::arg("source"))
       .def("same_memory", [](const NDArray& a, const NDArray& b) { return a.data() == b.data(); })
       .def("fill", &fill_ndarray, py::arg("value"))
       .def("with_context",
@@ -146,16 +159,20 @@ void bind_ndarray(py::module_& m) {
              copy_ndarray(a, result);
              return result;
            })
-      .def("reshape", [](const NDArray& a, const py::object& shape) { return reshape_view(a, shape_from_python(shape)); },
-           py::arg("shape"), "A view of the same memory.")
-      .def("slice", &slice_view, py::arg("begin"), py::arg("end"), "A view of rows begin..end of the first axis.")
+      .def(
+          "reshape",
+          [](const NDArray& a, const py::object& shape) { return reshape_view(a, shape_from_python(shape)); },
+          py::arg("shape"), "A view of the same memory.")
+      .def("slice", &slice_view, py::arg("begin"), py::arg("end"),
+           "A view of rows begin..end of the first axis.")
       .def("at", [](const NDArray& a, int64_t i) {
         NDArray row = slice_view(a, i, i + 1);
         row.shape = Shape(row.shape.begin() + 1, row.shape.end());
         return row;
       });
-  m.def("copy_to", [](const NDArray& target, const NDArray& source) { copy_ndarray(source, target); },
-        py::arg("target"), py::arg("source"), "Copies values, converting the dtype; shapes must agree.");
+  m.def(
+      "copy_to", [](const NDArray& target, const NDArray& source) { copy_ndarray(source, target); },
+      py::arg("target"), py::arg("source"), "Copies values, converting the dtype; shapes must agree.");
 }
 
 }  // namespace symbind

@@ -44,14 +44,16 @@ void bind_registry(py::module_& m) {
   m.def("list_ops", &list_op_names, "Names and aliases of all operators, internal ones included.");
   m.def("describe_op", &describe_op, py::arg("name"));
   m.def("visible_ops", [] {
-    // (name or alias, name, inputs, [(attribute, type, required)], num_args_key) of everything users may call.
+    // (name or alias, name, inputs, [(attribute, type, required)], num_args_key) of everything users may
+    // call.
     py::list result;
     for (const std::string& name : list_op_names()) {
       const OpDef& op = find_op(name);
       if (!op.visible) continue;
       py::list attrs;
       if (op.params.describe != nullptr) {
-        for (const FieldInfo& f : op.params.describe()) attrs.append(py::make_tuple(f.name, f.type, f.is_required));
+        for (const FieldInfo& f : op.params.describe())
+          attrs.append(py::make_tuple(f.name, f.type, f.is_required));
       }
       result.append(py::make_tuple(name, op.name, op.inputs, attrs, op.num_args_key));
     }

@@ -16,7 +16,8 @@ namespace {
 ComposeArgs compose_args(const std::vector<Symbol>& positional, const py::dict& named) {
   ComposeArgs args;
   args.positional = positional;
-  for (const auto& [key, value] : named) args.named.emplace_back(key.cast<std::string>(), value.cast<Symbol>());
+  for (const auto& [key, value] : named)
+    args.named.emplace_back(key.cast<std::string>(), value.cast<Symbol>());
   return args;
 }
 
@@ -32,7 +33,8 @@ void apply_variable_attrs(const Node& node, Shape& shape, DType& dtype) {
     }
   }
   const auto type = node.attrs.find("__dtype__");
-  if (type != node.attrs.end() && dtype == DType::kUnknown && type->second != "-1" && type->second != "None") {
+  if (type != node.attrs.end() && dtype == DType::kUnknown && type->second != "-1" &&
+      type->second != "None") {
     parse_field({"Variable", "__dtype__"}, type->second, dtype);
   }
 }
@@ -86,7 +88,8 @@ InferResult infer(const Symbol& symbol, const py::dict& shapes, const py::dict& 
 py::tuple shapes_of(const InferResult& r) {
   py::list args, outs, aux;
   for (int32_t id : r.variables) {
-    (r.graph.nodes[id].is_aux ? aux : args).append(partial_shape_to_python(r.graph.shapes[r.graph.nodes[id].first_entry]));
+    (r.graph.nodes[id].is_aux ? aux : args)
+        .append(partial_shape_to_python(r.graph.shapes[r.graph.nodes[id].first_entry]));
   }
   for (const EntryId& e : r.graph.outputs) outs.append(partial_shape_to_python(r.graph.shape(e)));
   return py::make_tuple(r.complete, args, outs, aux);
@@ -110,7 +113,8 @@ py::tuple infer_type(const Symbol& symbol, const py::dict& dtypes) {
 }
 
 // Shapes and dtypes for simple_bind: fails with the first node that stays unknown.
-py::tuple infer_for_bind(const Symbol& symbol, const py::dict& shapes, const py::dict& dtypes, int64_t unknown) {
+py::tuple infer_for_bind(const Symbol& symbol, const py::dict& shapes, const py::dict& dtypes,
+                         int64_t unknown) {
   InferResult r = infer(symbol, shapes, dtypes, true, unknown);
   if (!r.complete) check_complete(r.graph);
   infer_types(r.graph);
@@ -156,10 +160,11 @@ py::list head_list(const Symbol& symbol) {
 void bind_symbol(py::module_& m) {
   py::class_<Symbol>(m, "Symbol", "A graph: one or more outputs of nodes.")
       .def("__len__", [](const Symbol& s) { return s.outputs.size(); })
-      .def("output", [](const Symbol& s, size_t i) {
-        check(i < s.outputs.size(), "output ", i, " of a symbol with ", s.outputs.size());
-        return Symbol{{s.outputs[i]}};
-      })
+      .def("output",
+           [](const Symbol& s, size_t i) {
+             check(i < s.outputs.size(), "output ", i, " of a symbol with ", s.outputs.size());
+             return Symbol{{s.outputs[i]}};
+           })
       .def("list_arguments", [](const Symbol& s) { return list_inputs(s, InputKind::kArguments); })
       .def("list_auxiliary_states", [](const Symbol& s) { return list_inputs(s, InputKind::kAuxiliary); })
       .def("list_inputs", [](const Symbol& s) { return list_inputs(s, InputKind::kAll); })
@@ -183,7 +188,8 @@ void bind_symbol(py::module_& m) {
              const auto it = attrs.find(key);
              return it == attrs.end() ? py::object(py::none()) : py::object(py::str(it->second));
            })
-      .def("list_attr", [](const Symbol& s) { return s.outputs.empty() ? AttrMap{} : s.outputs[0].node->attrs; })
+      .def("list_attr",
+           [](const Symbol& s) { return s.outputs.empty() ? AttrMap{} : s.outputs[0].node->attrs; })
       .def("attr_dict", &attr_dict)
       .def("set_attr",
            [](const Symbol& s, const std::string& key, const std::string& value) {
@@ -195,10 +201,11 @@ void bind_symbol(py::module_& m) {
                e.node->params = changed.params;
              }
            })
-      .def("same_node", [](const Symbol& a, const Symbol& b) {
-        return a.outputs.size() == 1 && b.outputs.size() == 1 && a.outputs[0].node == b.outputs[0].node &&
-               a.outputs[0].index == b.outputs[0].index;
-      })
+      .def("same_node",
+           [](const Symbol& a, const Symbol& b) {
+             return a.outputs.size() == 1 && b.outputs.size() == 1 &&
+                    a.outputs[0].node == b.outputs[0].node && a.outputs[0].index == b.outputs[0].index;
+           })
       .def("nodes", &node_list, "(op, name, attrs, inputs) of every node in topological order.")
       .def("heads", &head_list, "(node, output) of every output, numbered as in nodes().")
       .def("infer_shape", &infer_shape, py::arg("shapes"), py::arg("partial"), py::arg("unknown") = 0)

@@ -13,7 +13,8 @@ bool foldable(const Graph& graph, const GraphNode& node, const std::vector<char>
     if (!is_constant[e.node]) return false;
   }
   const int32_t entry = node.first_entry;
-  return checked_bytes(graph.shapes[entry], static_cast<int64_t>(dtype_size(graph.dtypes[entry]))) <= kMaxConstantBytes;
+  return checked_bytes(graph.shapes[entry], static_cast<int64_t>(dtype_size(graph.dtypes[entry]))) <=
+         kMaxConstantBytes;
 }
 
 NDArray evaluate(const Graph& graph, int32_t id, const std::vector<int32_t>& constant_of,

@@ -57,9 +57,11 @@ Executor::Executor(BindRequest request) : request_(std::move(request)) {
   for (size_t i = 0; i < request_.grad_reqs.size(); ++i) {
     if (request_.grads[i].empty()) request_.grad_reqs[i] = GradReq::kNull;
     if (request_.grad_reqs[i] == GradReq::kNull) continue;
-    check(request_.grads[i].shape == request_.args[i].shape && request_.grads[i].dtype == request_.args[i].dtype,
-          "[bind] gradient array ", i, ": got ", request_.grads[i].shape, " ", dtype_name(request_.grads[i].dtype),
-          ", expected ", request_.args[i].shape, " ", dtype_name(request_.args[i].dtype));
+    check(request_.grads[i].shape == request_.args[i].shape &&
+              request_.grads[i].dtype == request_.args[i].dtype,
+          "[bind] gradient array ", i, ": got ", request_.grads[i].shape, " ",
+          dtype_name(request_.grads[i].dtype), ", expected ", request_.args[i].shape, " ",
+          dtype_name(request_.args[i].dtype));
   }
   for (const EntryId& e : graph_.outputs) outputs_.push_back(make_ndarray(graph_.shape(e), graph_.dtype(e)));
   head_grads_.resize(outputs_.size());
@@ -110,17 +112,19 @@ void Executor::forward(bool is_train) {
 }
 
 void Executor::backward(const std::vector<NDArray>& head_grads) {
-  check(forwarded_ != nullptr, "[Executor.backward] there is nothing to differentiate: call forward(is_train=True) first");
+  check(forwarded_ != nullptr,
+        "[Executor.backward] there is nothing to differentiate: call forward(is_train=True) first");
   check(arena_->holder == this,
-        "[Executor.backward] another executor that shares this one's memory ran since: call forward(is_train=True) again");
+        "[Executor.backward] another executor that shares this one's memory ran since: call "
+        "forward(is_train=True) again");
   Program& p = *forwarded_;
-  check(head_grads.empty() || head_grads.size() == outputs_.size(), "[Executor.backward] got ", head_grads.size(),
-        " output gradients, expected ", outputs_.size());
+  check(head_grads.empty() || head_grads.size() == outputs_.size(), "[Executor.backward] got ",
+        head_grads.size(), " output gradients, expected ", outputs_.size());
   for (int i : p.needed_head_grads) {
-    check(!head_grads.empty(), "[Executor.backward] output ", i, " (", output_name(request_.symbol.outputs[i]),
-          ") is not a loss: give its gradient in out_grads");
-    check(head_grads[i].shape == head_grads_[i].shape, "[Executor.backward] gradient of output ", i, ": got shape ",
-          head_grads[i].shape, ", expected ", head_grads_[i].shape);
+    check(!head_grads.empty(), "[Executor.backward] output ", i, " (",
+          output_name(request_.symbol.outputs[i]), ") is not a loss: give its gradient in out_grads");
+    check(head_grads[i].shape == head_grads_[i].shape, "[Executor.backward] gradient of output ", i,
+          ": got shape ", head_grads[i].shape, ", expected ", head_grads_[i].shape);
     copy_ndarray(head_grads[i], head_grads_[i]);
   }
   if (monitor_) {
@@ -158,7 +162,8 @@ void Executor::run_observed(Program& p, size_t begin, size_t end) {
     for (int k = 0; k < node.op->visible_output_count(node.params.get()); ++k) {
       void* address = p.address(step.out + k);
       if (address == nullptr) continue;
-      NDArray value = make_ndarray(p.graph.shapes[node.first_entry + k], p.graph.dtypes[node.first_entry + k]);
+      NDArray value =
+          make_ndarray(p.graph.shapes[node.first_entry + k], p.graph.dtypes[node.first_entry + k]);
       std::memcpy(value.data(), address, value.bytes());
       monitor_(node.name + "_" + names[k], value);
     }
@@ -191,11 +196,13 @@ std::string Executor::debug_str() {
     const GraphNode& node = p.graph.nodes[p.steps[i].node];
     if (i == p.num_forward_steps) text += "-- backward --\n";
     text += concat(node.op->name, " ", node.name, "(");
-    for (const EntryId& e : node.inputs) text += concat(e == node.inputs[0] ? "" : ", ", p.graph.nodes[e.node].name);
+    for (const EntryId& e : node.inputs)
+      text += concat(e == node.inputs[0] ? "" : ", ", p.graph.nodes[e.node].name);
     text += concat(") ", p.graph.shapes[node.first_entry]);
     for (const PostOp& post : node.post_ops) text += concat(" +post_op", static_cast<int>(post.kind));
     const Placement& place = p.plan.entries[node.first_entry];
-    text += place.kind == Placement::kArena ? concat(" @", place.offset) : concat(" external ", place.external);
+    text +=
+        place.kind == Placement::kArena ? concat(" @", place.offset) : concat(" external ", place.external);
     text += "\n";
   }
   const double mib = 1.0 / (1 << 20);

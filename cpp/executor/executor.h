@@ -1,5 +1,5 @@
-// Executor: a Symbol bound to arrays. Holds up to three programs: predict, train forward with backward, and the
-// observable one a monitor needs.
+// Executor: a Symbol bound to arrays. Holds up to three programs: predict, train forward with backward, and
+// the observable one a monitor needs.
 #pragma once
 
 #include <functional>
@@ -22,8 +22,8 @@ struct BindRequest {
 };
 
 struct MemoryReport {
-  int64_t arena_bytes = 0;         // what the largest program needs
-  int64_t unshared_bytes = 0;      // what it would need if no two values shared memory
+  int64_t arena_bytes = 0;     // what the largest program needs
+  int64_t unshared_bytes = 0;  // what it would need if no two values shared memory
   int64_t output_bytes = 0;
   int64_t constant_bytes = 0;
 };
@@ -33,7 +33,8 @@ class Executor {
   explicit Executor(BindRequest request);
 
   void forward(bool is_train);
-  // Gradients of the outputs; may be empty when all of them are losses. Fails unless forward(true) came before.
+  // Gradients of the outputs; may be empty when all of them are losses. Fails unless forward(true) came
+  // before.
   void backward(const std::vector<NDArray>& head_grads);
 
   const std::vector<NDArray>& outputs() const { return outputs_; }
@@ -42,7 +43,8 @@ class Executor {
   MemoryReport memory_report();
   // One line per step: operator, node, shapes, where the output lives.
   std::string debug_str();
-  // Called with the name and value of every operator output (and of every variable when `all`) while it is set.
+  // Called with the name and value of every operator output (and of every variable when `all`) while it is
+  // set.
   using Monitor = std::function<void(const std::string& name, const NDArray& value)>;
   void set_monitor(Monitor monitor, bool all);
 

@@ -25,12 +25,14 @@ Inferred infer(const OpDef& op, const void* params, const std::vector<NDArray>& 
   if (n == 0) {
     for (size_t i = 0; i < out.size(); ++i) r.shapes[i] = out[i].shape;
   }
-  ShapeContext shapes{op, params, {r.shapes.data(), n}, {r.shapes.data() + n, static_cast<size_t>(num_outputs)}};
+  ShapeContext shapes{
+      op, params, {r.shapes.data(), n}, {r.shapes.data() + n, static_cast<size_t>(num_outputs)}};
   op.infer_shape(shapes);
   TypeContext types{op, params, {r.types.data(), n}, {r.types.data() + n, static_cast<size_t>(num_outputs)}};
   op.infer_type ? op.infer_type(types) : infer_same_type(types);
   for (int i = 0; i < num_outputs; ++i) {
-    check(r.shapes[n + i].known(), "[", op.name, "] cannot infer the shape of output ", i, ": got ", r.shapes[n + i]);
+    check(r.shapes[n + i].known(), "[", op.name, "] cannot infer the shape of output ", i, ": got ",
+          r.shapes[n + i]);
     if (r.types[n + i] == DType::kUnknown) r.types[n + i] = DType::kFloat32;
   }
   return r;
@@ -43,12 +45,14 @@ bool overlaps(const NDArray& a, const NDArray& b) {
 }
 
 // The given output can be written to directly when its type fits and writing it cannot disturb an input.
-bool writable_directly(const OpDef& op, const NDArray& out, int index, DType dtype, const std::vector<NDArray>& inputs) {
+bool writable_directly(const OpDef& op, const NDArray& out, int index, DType dtype,
+                       const std::vector<NDArray>& inputs) {
   if (out.dtype != dtype) return false;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!overlaps(inputs[i], out)) continue;
     bool allowed = false;
-    for (const auto& [in, o] : op.traits.inplace) allowed = allowed || (in == static_cast<int>(i) && o == index);
+    for (const auto& [in, o] : op.traits.inplace)
+      allowed = allowed || (in == static_cast<int>(i) && o == index);
     if (!allowed || inputs[i].data() != out.data() || inputs[i].bytes() != out.bytes()) return false;
   }
   return true;
@@ -68,7 +72,8 @@ std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& inputs,
           "', expected none");
   }
   const int wanted = op.input_count(params.get());
-  check(static_cast<int>(inputs.size()) == wanted, "[", op.name, "] got ", inputs.size(), " inputs, expected ", wanted);
+  check(static_cast<int>(inputs.size()) == wanted, "[", op.name, "] got ", inputs.size(),
+        " inputs, expected ", wanted);
   const int num_outputs = op.output_count(params.get());
   const int visible = op.visible_output_count(params.get());
   const Inferred inferred = infer(op, params.get(), inputs, num_outputs, out);
@@ -103,7 +108,8 @@ std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& inputs,
   if (op.kernel) {
     const Kernel kernel = op.kernel(request);
     const StoragePtr workspace = kernel.workspace > 0 ? allocate_storage(kernel.workspace) : nullptr;
-    kernel.run(kernel.self.get(), addresses.data(), addresses.data() + n, workspace ? workspace->data : nullptr);
+    kernel.run(kernel.self.get(), addresses.data(), addresses.data() + n,
+               workspace ? workspace->data : nullptr);
   } else {
     check(op.traits.identity_view, "[", op.name, "] has no kernel on the CPU");
     if (results[0].bytes() > 0) std::memmove(results[0].data(), inputs[0].data(), results[0].bytes());

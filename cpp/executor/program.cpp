@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "base/env.h"
 #include "backend/cpu/parallel.h"
+#include "base/env.h"
 
 namespace symbind {
 
@@ -39,12 +39,14 @@ Kernel copy_kernel(size_t bytes) {
   });
 }
 
-// Outputs live in the executor's arrays. An entry that cannot be written there directly (a variable, an entry that is
-// two outputs, a view) gets a copy.
-void route_output(Graph& graph, size_t i, int external, std::vector<int32_t>& entry_external, const OpDef* copy_op) {
+// Outputs live in the executor's arrays. An entry that cannot be written there directly (a variable, an entry
+// that is two outputs, a view) gets a copy.
+void route_output(Graph& graph, size_t i, int external, std::vector<int32_t>& entry_external,
+                  const OpDef* copy_op) {
   EntryId& e = graph.outputs[i];
   const GraphNode& node = graph.nodes[e.node];
-  const bool direct = node.op != nullptr && !node.op->traits.identity_view && entry_external[graph.entry(e)] < 0;
+  const bool direct =
+      node.op != nullptr && !node.op->traits.identity_view && entry_external[graph.entry(e)] < 0;
   if (!direct) {
     const bool in_backward = node.in_backward;
     const int32_t id = graph.add_node(copy_op, nullptr, node.name, {e});
@@ -109,7 +111,8 @@ void emit_steps(Program& program, std::vector<Kernel>& kernels) {
     step.in = static_cast<int32_t>(program.slots.size());
     for (const EntryId& e : node.inputs) program.slots.push_back(program.plan.entries[graph.entry(e)]);
     step.out = static_cast<int32_t>(program.slots.size());
-    for (int i = 0; i < node.num_outputs; ++i) program.slots.push_back(program.plan.entries[node.first_entry + i]);
+    for (int i = 0; i < node.num_outputs; ++i)
+      program.slots.push_back(program.plan.entries[node.first_entry + i]);
     step.workspace = 0;
     if (program.plan.workspaces[id] >= 0) {
       step.workspace = static_cast<int32_t>(program.slots.size());
@@ -137,7 +140,8 @@ std::vector<int> add_training_outputs(Graph& graph, const ExternalMap& map, cons
   if (wrt.empty()) return externals;
   const GradientResult result = add_gradients(graph, wrt);
   for (size_t i = 0; i < result.head_grads.size(); ++i) {
-    if (result.head_grads[i] >= 0) graph.nodes[result.head_grads[i]].external = map.head_grad(static_cast<int>(i));
+    if (result.head_grads[i] >= 0)
+      graph.nodes[result.head_grads[i]].external = map.head_grad(static_cast<int>(i));
   }
   for (size_t k = 0; k < wrt.size(); ++k) {
     const int arg = wrt_args[k];
@@ -163,18 +167,21 @@ std::vector<int> add_training_outputs(Graph& graph, const ExternalMap& map, cons
 }
 
 // Head gradients that something reads: those of losses and behind BlockGrad are not asked for.
-std::vector<int> read_head_grads(const Graph& graph, const ExternalMap& map, const std::vector<int32_t>& uses) {
+std::vector<int> read_head_grads(const Graph& graph, const ExternalMap& map,
+                                 const std::vector<int32_t>& uses) {
   std::vector<int> needed;
   for (const GraphNode& node : graph.nodes) {
     const int i = node.external - map.head_grad(0);
-    if (node.op == nullptr && i >= 0 && i < map.num_outputs && uses[node.first_entry] > 0) needed.push_back(i);
+    if (node.op == nullptr && i >= 0 && i < map.num_outputs && uses[node.first_entry] > 0)
+      needed.push_back(i);
   }
   return needed;
 }
 
 }  // namespace
 
-Kernel node_kernel(const Graph& graph, int32_t id, const std::vector<int32_t>& uses, const CompileOptions& options) {
+Kernel node_kernel(const Graph& graph, int32_t id, const std::vector<int32_t>& uses,
+                   const CompileOptions& options) {
   const GraphNode& node = graph.nodes[id];
   std::vector<TensorDesc> descs;
   descs.reserve(node.inputs.size() + node.num_outputs);

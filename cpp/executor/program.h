@@ -1,5 +1,5 @@
-// A Program: the flat form of a graph that is ready to run. Steps in order, each with its kernel and the addresses of
-// its inputs and outputs. Running it is a loop.
+// A Program: the flat form of a graph that is ready to run. Steps in order, each with its kernel and the
+// addresses of its inputs and outputs. Running it is a loop.
 #pragma once
 
 #include <memory>
@@ -28,7 +28,7 @@ enum class GradReq : int8_t { kNull = 0, kWrite = 1, kAdd = 3 };
 struct Step {
   Kernel::Run run;
   void* self;
-  int32_t in;         // index of its first input in the address table; outputs follow the inputs
+  int32_t in;  // index of its first input in the address table; outputs follow the inputs
   int32_t out;
   int32_t workspace;  // index in the address table, 0 (a null address) for none
   int32_t node;       // in the graph, for names
@@ -36,12 +36,13 @@ struct Step {
 
 struct CompileOptions {
   bool is_train = false;
-  bool observable = false;           // for monitors: nothing is fused, every output is written
-  std::vector<GradReq> grad_reqs;    // by argument; empty: no gradients
+  bool observable = false;         // for monitors: nothing is fused, every output is written
+  std::vector<GradReq> grad_reqs;  // by argument; empty: no gradients
   RandomState* random = nullptr;
 };
 
-// Numbers of the executor's arrays: arguments, auxiliary states, outputs, gradients (by argument), head gradients.
+// Numbers of the executor's arrays: arguments, auxiliary states, outputs, gradients (by argument), head
+// gradients.
 struct ExternalMap {
   int num_args = 0, num_aux = 0, num_outputs = 0;
   int arg(int i) const { return i; }
@@ -56,7 +57,7 @@ struct Program {
   Graph graph;  // as compiled: names, shapes and layouts of what the steps do
   MemoryPlan plan;
   std::vector<Step> steps;
-  size_t num_forward_steps = 0;  // the rest is the backward part
+  size_t num_forward_steps = 0;        // the rest is the backward part
   std::vector<int> needed_head_grads;  // outputs whose head gradient the backward part reads
   std::vector<NDArray> constants;      // values computed once at compile time
 
@@ -88,6 +89,7 @@ std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const Comp
 void fold_constants(Graph& graph, int first_external, std::vector<NDArray>& constants);
 
 // A kernel for one node of a graph whose layouts are settled; errors name the node.
-Kernel node_kernel(const Graph& graph, int32_t id, const std::vector<int32_t>& uses, const CompileOptions& options);
+Kernel node_kernel(const Graph& graph, int32_t id, const std::vector<int32_t>& uses,
+                   const CompileOptions& options);
 
 }  // namespace symbind

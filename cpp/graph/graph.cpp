@@ -6,7 +6,8 @@
 
 namespace symbind {
 
-int32_t Graph::add_node(const OpDef* op, ParamsPtr params, const std::string& name, std::vector<EntryId> inputs) {
+int32_t Graph::add_node(const OpDef* op, ParamsPtr params, const std::string& name,
+                        std::vector<EntryId> inputs) {
   GraphNode node;
   node.op = op;
   node.num_outputs = op == nullptr ? 1 : op->output_count(params.get());
@@ -27,11 +28,12 @@ void fail_at_node(const Graph& graph, int32_t id, const std::string& message) {
   const GraphNode& node = graph.nodes[id];
   std::string text = concat("Error in operator ", node.name, ": ", message, "\n  inputs of ", node.name, " (",
                             node.op ? node.op->name : "variable", "):");
-  const std::vector<std::string> names = node.op ? node.op->input_list(node.params.get()) : std::vector<std::string>{};
+  const std::vector<std::string> names =
+      node.op ? node.op->input_list(node.params.get()) : std::vector<std::string>{};
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     const EntryId e = node.inputs[i];
-    text += concat(i == 0 ? " " : ", ", i < names.size() ? names[i] : "input", " = ", graph.nodes[e.node].name, " ",
-                   graph.shape(e), " ", dtype_name(graph.dtype(e)));
+    text += concat(i == 0 ? " " : ", ", i < names.size() ? names[i] : "input", " = ",
+                   graph.nodes[e.node].name, " ", graph.shape(e), " ", dtype_name(graph.dtype(e)));
   }
   throw Error(text);
 }
@@ -82,8 +84,10 @@ bool Graph::infer_node_type(int32_t id) {
   const size_t n = node.inputs.size();
   for (size_t i = 0; i < n; ++i) types[i] = dtype(node.inputs[i]);
   for (int i = 0; i < node.num_outputs; ++i) types[n + i] = dtypes[node.first_entry + i];
-  TypeContext context{
-      *node.op, node.params.get(), {types.data(), n}, {types.data() + n, static_cast<size_t>(node.num_outputs)}};
+  TypeContext context{*node.op,
+                      node.params.get(),
+                      {types.data(), n},
+                      {types.data() + n, static_cast<size_t>(node.num_outputs)}};
   try {
     node.op->infer_type ? node.op->infer_type(context) : infer_same_type(context);
   } catch (const Error& e) {
@@ -125,7 +129,8 @@ Graph graph_from_symbol(const Symbol& symbol, std::vector<int32_t>* variables) {
       if (variables != nullptr) variables->push_back(id);
     } else {
       for (int i : node->op->aux) {
-        if (i < static_cast<int>(node->inputs.size())) graph.nodes[graph.nodes[id].inputs[i].node].is_aux = true;
+        if (i < static_cast<int>(node->inputs.size()))
+          graph.nodes[graph.nodes[id].inputs[i].node].is_aux = true;
       }
     }
   }

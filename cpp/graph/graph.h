@@ -1,4 +1,5 @@
-// The engine's form of a graph: nodes in an array, in topological order, addressed by number. Passes work on this.
+// The engine's form of a graph: nodes in an array, in topological order, addressed by number. Passes work on
+// this.
 #pragma once
 
 #include <string>
@@ -17,9 +18,9 @@ struct GraphNode {
   std::vector<EntryId> inputs;
   int32_t first_entry = 0;  // its outputs are entries first_entry .. first_entry + num_outputs - 1
   int32_t num_outputs = 1;
-  int32_t forward = -1;     // for gradient nodes: the node they belong to
-  int32_t external = -1;    // for variables: which of the executor's arrays it stands for
-  bool is_aux = false;      // a variable that some operator updates
+  int32_t forward = -1;   // for gradient nodes: the node they belong to
+  int32_t external = -1;  // for variables: which of the executor's arrays it stands for
+  bool is_aux = false;    // a variable that some operator updates
   bool in_backward = false;
   std::vector<PostOp> post_ops;
 };
@@ -28,7 +29,7 @@ class Graph {
  public:
   std::vector<GraphNode> nodes;
   std::vector<EntryId> outputs;
-  std::vector<Shape> shapes;   // by entry
+  std::vector<Shape> shapes;  // by entry
   std::vector<DType> dtypes;
   std::vector<LayoutPtr> layouts;
 

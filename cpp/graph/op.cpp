@@ -48,13 +48,14 @@ std::string input_label(const OpDef& op, const void* params, int i) {
 
 void ShapeContext::set_in(int i, const Shape& shape) {
   const Shape before = in[i];
-  check(merge_shape(in[i], shape), "[", op.name, "] shape of '", input_label(op, params, i), "': got ", before,
-        ", expected ", shape);
+  check(merge_shape(in[i], shape), "[", op.name, "] shape of '", input_label(op, params, i), "': got ",
+        before, ", expected ", shape);
 }
 
 void ShapeContext::set_out(int i, const Shape& shape) {
   const Shape before = out[i];
-  check(merge_shape(out[i], shape), "[", op.name, "] shape of output ", i, ": got ", before, ", expected ", shape);
+  check(merge_shape(out[i], shape), "[", op.name, "] shape of output ", i, ": got ", before, ", expected ",
+        shape);
 }
 
 void TypeContext::set_in(int i, DType type) {
@@ -77,8 +78,8 @@ void infer_same_shape(ShapeContext& c) {
     for (size_t i = 0; i < shapes.size(); ++i) {
       Shape merged = all;
       check(merge_shape(merged, shapes[i]), "[", c.op.name, "] shape of '",
-            is_in ? input_label(c.op, c.params, static_cast<int>(i)) : "output", "': got ", shapes[i], ", expected ",
-            all);
+            is_in ? input_label(c.op, c.params, static_cast<int>(i)) : "output", "': got ", shapes[i],
+            ", expected ", all);
       all = merged;
     }
   };
@@ -117,7 +118,8 @@ EntryId GradContext::apply(const char* op, std::vector<EntryId> inputs, const At
 
 int32_t GradContext::backward(const char* op, std::vector<EntryId> inputs, const std::vector<int>& like) {
   const OpDef& def = find_op(op);
-  const int32_t id = graph.add_node(&def, graph.nodes[node].params, graph.nodes[node].name, std::move(inputs));
+  const int32_t id =
+      graph.add_node(&def, graph.nodes[node].params, graph.nodes[node].name, std::move(inputs));
   graph.nodes[id].forward = node;
   for (size_t k = 0; k < like.size(); ++k) {
     const EntryId from = input(like[k]);

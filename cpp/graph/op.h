@@ -38,7 +38,8 @@ struct KernelRequest {
 };
 
 // Shape inference of one node. Rules run in both directions: they may fill unknown inputs from known outputs.
-// set_in/set_out merge what the rule knows into the shape and fail with the argument's name on a contradiction.
+// set_in/set_out merge what the rule knows into the shape and fail with the argument's name on a
+// contradiction.
 struct ShapeContext {
   const OpDef& op;
   const void* params;
@@ -78,8 +79,8 @@ struct GradContext {
 // One entry per input; an invalid entry means "no gradient flows there".
 using GradFn = std::function<std::vector<EntryId>(GradContext&)>;
 
-// Lets an operator choose layouts: it sees the layouts its inputs arrive in and changes in[i].layout to what it wants
-// and out[i].layout to what it will produce. The layout pass adds reorders.
+// Lets an operator choose layouts: it sees the layouts its inputs arrive in and changes in[i].layout to what
+// it wants and out[i].layout to what it will produce. The layout pass adds reorders.
 struct LayoutRequest {
   const void* params;
   Span<TensorDesc> in;
@@ -88,12 +89,12 @@ struct LayoutRequest {
 };
 
 struct OpTraits {
-  bool elementwise = false;       // out[i] depends on in[*][i] alone, all of one shape
-  bool keeps_zero = false;        // f(0) == 0, so it may run over the padding of blocked layouts
-  bool identity_view = false;     // the output is the input's bytes under another shape
-  bool random = false;            // two equal nodes are not the same value
-  bool is_loss = false;           // ignores the gradient of its outputs
-  bool no_fold = false;           // never a constant or a common subexpression
+  bool elementwise = false;                  // out[i] depends on in[*][i] alone, all of one shape
+  bool keeps_zero = false;                   // f(0) == 0, so it may run over the padding of blocked layouts
+  bool identity_view = false;                // the output is the input's bytes under another shape
+  bool random = false;                       // two equal nodes are not the same value
+  bool is_loss = false;                      // ignores the gradient of its outputs
+  bool no_fold = false;                      // never a constant or a common subexpression
   std::vector<std::pair<int, int>> inplace;  // (input, output) that may share memory
 };
 
@@ -105,7 +106,7 @@ struct OpDef {
 
   // Inputs: fixed names, or variable arity through the attribute `num_args_key` ("num_args").
   std::vector<std::string> inputs{"data"};
-  std::function<int(const void*)> num_inputs;  // null: all of `inputs`
+  std::function<int(const void*)> num_inputs;                        // null: all of `inputs`
   std::function<std::vector<std::string>(const void*)> input_names;  // null: the first num_inputs of `inputs`
   std::string num_args_key;
   std::vector<int> aux;  // inputs that are auxiliary states: written by training forward passes
@@ -121,11 +122,13 @@ struct OpDef {
   std::function<void(TypeContext&)> infer_type;  // null: one dtype for everything
   GradFn gradient;                               // null: not differentiable
   std::function<Kernel(const KernelRequest&)> kernel;
-  // True when the node only hands its first input on (Dropout outside training): the simplify pass removes it.
+  // True when the node only hands its first input on (Dropout outside training): the simplify pass removes
+  // it.
   std::function<bool(const void* params, bool is_train)> is_identity;
-  std::function<void(LayoutRequest&)> layout;                        // null: row-major only (or agnostic by traits)
-  std::function<bool(const void* params, PostOp&)> as_post_op;       // can this node be fused onto its producer?
-  std::function<bool(const TensorDesc& out, const PostOp&)> accepts_post_op;  // can it be fused onto this node?
+  std::function<void(LayoutRequest&)> layout;  // null: row-major only (or agnostic by traits)
+  std::function<bool(const void* params, PostOp&)> as_post_op;  // can this node be fused onto its producer?
+  std::function<bool(const TensorDesc& out, const PostOp&)>
+      accepts_post_op;  // can it be fused onto this node?
   // For operators that are a loss only under some attributes; null: traits.is_loss.
   std::function<bool(const void* params)> loss_when;
   OpTraits traits;
@@ -146,7 +149,7 @@ const P& as(const void* params) {
 }
 
 // Rules that many operators share.
-void infer_same_shape(ShapeContext& c);   // all inputs and outputs alike
+void infer_same_shape(ShapeContext& c);  // all inputs and outputs alike
 void infer_same_type(TypeContext& c);
 
 }  // namespace symbind

@@ -8,7 +8,8 @@
 
 namespace symbind {
 
-// Adds an operator; fails when the name is taken. Aliases are read when registration of all operators has finished.
+// Adds an operator; fails when the name is taken. Aliases are read when registration of all operators has
+// finished.
 OpDef& register_op(const std::string& name);
 // The operator of this name or alias; fails with the name and close spellings.
 const OpDef& find_op(const std::string& name);

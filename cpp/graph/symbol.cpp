@@ -29,8 +29,8 @@ void parse_node_params(Node& node) {
   if (node.op == nullptr) return;
   if (node.op->params.parse == nullptr) {
     for (const auto& [key, value] : node.attrs) {
-      check(is_hidden_key(key), "Error in operator ", node.name, ": [", node.op->name, "] unknown attribute '", key,
-            "' (value '", value, "'), expected none");
+      check(is_hidden_key(key), "Error in operator ", node.name, ": [", node.op->name,
+            "] unknown attribute '", key, "' (value '", value, "'), expected none");
     }
     return;
   }
@@ -66,8 +66,8 @@ Symbol make_variable(const std::string& name, const AttrMap& attrs) {
 namespace {
 
 const NodeEntry& single_output(const Symbol& s, const std::string& op, const std::string& input) {
-  check(s.outputs.size() == 1, "[", op, "] input '", input, "' must be a symbol with one output, got one with ",
-        s.outputs.size(), "; choose one with sym[i]");
+  check(s.outputs.size() == 1, "[", op, "] input '", input,
+        "' must be a symbol with one output, got one with ", s.outputs.size(), "; choose one with sym[i]");
   return s.outputs[0];
 }
 
@@ -80,8 +80,8 @@ NodePtr implied_variable(const Node& node, const std::string& input) {
 
 void bind_inputs(Node& node, const ComposeArgs& args) {
   const std::vector<std::string> names = node.op->input_list(node.params.get());
-  check(args.positional.size() <= names.size(), "[", node.op->name, "] too many inputs for '", node.name, "': got ",
-        args.positional.size(), ", expected at most ", names.size());
+  check(args.positional.size() <= names.size(), "[", node.op->name, "] too many inputs for '", node.name,
+        "': got ", args.positional.size(), ", expected at most ", names.size());
   node.inputs.resize(names.size());
   for (size_t i = 0; i < args.positional.size(); ++i) {
     node.inputs[i] = single_output(args.positional[i], node.op->name, names[i]);
@@ -106,7 +106,8 @@ void bind_inputs(Node& node, const ComposeArgs& args) {
 
 }  // namespace
 
-Symbol make_op(const std::string& op, const std::string& name, const AttrMap& attrs, const ComposeArgs& args) {
+Symbol make_op(const std::string& op, const std::string& name, const AttrMap& attrs,
+               const ComposeArgs& args) {
   auto node = std::make_shared<Node>();
   node->op = &find_op(op);
   node->name = name;
@@ -148,7 +149,8 @@ Symbol copy_symbol(const Symbol& symbol) { return compose(symbol, "", {}); }
 
 Symbol compose(const Symbol& symbol, const std::string& name, const ComposeArgs& args) {
   const std::vector<const Node*> order = topological_order(symbol);
-  std::unordered_map<const Node*, NodeEntry> replaced;  // old node -> new node (index only used for variables)
+  std::unordered_map<const Node*, NodeEntry>
+      replaced;  // old node -> new node (index only used for variables)
   const std::vector<std::string> arguments = list_inputs(symbol, InputKind::kArguments);
   check(args.positional.size() <= arguments.size(), "[compose] too many positional inputs: got ",
         args.positional.size(), ", expected at most ", arguments.size());
@@ -188,7 +190,8 @@ Symbol compose(const Symbol& symbol, const std::string& name, const ComposeArgs&
 
 Symbol group(const std::vector<Symbol>& symbols) {
   Symbol result;
-  for (const Symbol& s : symbols) result.outputs.insert(result.outputs.end(), s.outputs.begin(), s.outputs.end());
+  for (const Symbol& s : symbols)
+    result.outputs.insert(result.outputs.end(), s.outputs.begin(), s.outputs.end());
   return result;
 }
 

@@ -1,5 +1,5 @@
-// Symbol: the user's graph. Nodes are shared between symbols and immutable once composed, apart from attributes
-// and from composition replacing variables.
+// Symbol: the user's graph. Nodes are shared between symbols and immutable once composed, apart from
+// attributes and from composition replacing variables.
 #pragma once
 
 #include <memory>
@@ -26,8 +26,8 @@ struct Symbol {
 struct Node {
   const OpDef* op = nullptr;  // null: a variable
   std::string name;
-  AttrMap attrs;              // operator attributes as written, and hidden keys such as __lr_mult__
-  ParamsPtr params;           // `attrs` parsed
+  AttrMap attrs;     // operator attributes as written, and hidden keys such as __lr_mult__
+  ParamsPtr params;  // `attrs` parsed
   std::vector<NodeEntry> inputs;
   std::vector<Symbol> subgraphs;  // whole graphs that an operator runs (control flow, fused int8 blocks)
 
@@ -41,7 +41,8 @@ struct Node {
 // Parses node.attrs (hidden keys left out) into node.params; errors name the node.
 void parse_node_params(Node& node);
 
-// Sets the attributes that the node's operator wants on the variables it reads ("__init__"); what they have stays.
+// Sets the attributes that the node's operator wants on the variables it reads ("__init__"); what they have
+// stays.
 void set_variable_attrs(const Node& node);
 
 Symbol make_variable(const std::string& name, const AttrMap& attrs);
@@ -50,8 +51,8 @@ struct ComposeArgs {
   std::vector<Symbol> positional;
   std::vector<std::pair<std::string, Symbol>> named;
 };
-// An operator node. Inputs that are not given become variables `<name>_<input>`, which inherit the attributes given
-// with the operator, as in MXNet.
+// An operator node. Inputs that are not given become variables `<name>_<input>`, which inherit the attributes
+// given with the operator, as in MXNet.
 Symbol make_op(const std::string& op, const std::string& name, const AttrMap& attrs, const ComposeArgs& args);
 
 // A copy of `symbol` in which variables are replaced (by position of list_arguments, or by name).

@@ -21,10 +21,17 @@ const OpDef& unary_of(const void* params) { return find_op(kUnary[as<Params>(par
 
 bool as_post_op(const void* params, PostOp& post_op) {
   switch (static_cast<Act>(as<Params>(params).act_type.value)) {
-    case Act::kRelu: post_op.kind = PostOp::kRelu; return true;
-    case Act::kSigmoid: post_op.kind = PostOp::kSigmoid; return true;
-    case Act::kTanh: post_op.kind = PostOp::kTanh; return true;
-    default: return false;  // their gradients need the input, which fusing would lose
+    case Act::kRelu:
+      post_op.kind = PostOp::kRelu;
+      return true;
+    case Act::kSigmoid:
+      post_op.kind = PostOp::kSigmoid;
+      return true;
+    case Act::kTanh:
+      post_op.kind = PostOp::kTanh;
+      return true;
+    default:
+      return false;  // their gradients need the input, which fusing would lose
   }
 }
 

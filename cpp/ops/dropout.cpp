@@ -131,7 +131,9 @@ Kernel backward(const KernelRequest& r) {
 
 void register_dropout_ops() {
   OpDef& op = register_op("Dropout");
-  op.doc = "Zeroes elements with probability p and scales the others by 1 / (1 - p); the identity outside of training.";
+  op.doc =
+      "Zeroes elements with probability p and scales the others by 1 / (1 - p); the identity outside of "
+      "training.";
   op.params = params_spec<Params>();
   op.outputs = {"output", "mask"};
   op.num_visible_outputs = [](const void*) { return 1; };

@@ -41,8 +41,10 @@ void infer_shape(ShapeContext& c) {
 }
 
 void infer_type(TypeContext& c) {
-  if (c.in[0] == DType::kUnknown) c.set_in(0, c.in[1] != DType::kUnknown ? c.in[1] : as<Params>(c.params).dtype);
-  if (c.in[1] == DType::kUnknown) c.set_in(1, c.out[0] != DType::kUnknown ? c.out[0] : as<Params>(c.params).dtype);
+  if (c.in[0] == DType::kUnknown)
+    c.set_in(0, c.in[1] != DType::kUnknown ? c.in[1] : as<Params>(c.params).dtype);
+  if (c.in[1] == DType::kUnknown)
+    c.set_in(1, c.out[0] != DType::kUnknown ? c.out[0] : as<Params>(c.params).dtype);
   c.set_out(0, c.in[1]);
 }
 
@@ -61,13 +63,15 @@ Kernel forward_kernel(int64_t count, int64_t rows, int64_t row_bytes) {
     char* y = static_cast<char*>(out[0]);
     parallel_for(count, 1 + 4 * kElementGrain / row_bytes, [=](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        std::memcpy(y + i * row_bytes, table + row_of(index[i], rows) * row_bytes, static_cast<size_t>(row_bytes));
+        std::memcpy(y + i * row_bytes, table + row_of(index[i], rows) * row_bytes,
+                    static_cast<size_t>(row_bytes));
       }
     });
   });
 }
 
-// Inputs out_grad, data. Columns are split between threads: sums keep their order whatever the number of threads.
+// Inputs out_grad, data. Columns are split between threads: sums keep their order whatever the number of
+// threads.
 template <class I, class T>
 Kernel backward_kernel(int64_t count, int64_t rows, int64_t width) {
   return make_kernel([=](void* const* in, void* const* out, void*) {
@@ -75,7 +79,8 @@ Kernel backward_kernel(int64_t count, int64_t rows, int64_t width) {
     const I* index = static_cast<const I*>(in[1]);
     T* table = static_cast<T*>(out[0]);
     parallel_for(rows, 1 + kElementGrain / width, [=](int64_t begin, int64_t end) {
-      std::memset(static_cast<void*>(table + begin * width), 0, static_cast<size_t>((end - begin) * width) * sizeof(T));
+      std::memset(static_cast<void*>(table + begin * width), 0,
+                  static_cast<size_t>((end - begin) * width) * sizeof(T));
     });
     const int64_t grain = std::max<int64_t>(16, kElementGrain / std::max<int64_t>(count, 1));
     parallel_for(width, grain, [=](int64_t begin, int64_t end) {
@@ -92,7 +97,9 @@ Kernel backward_kernel(int64_t count, int64_t rows, int64_t width) {
 
 void register_embedding_ops() {
   OpDef& op = register_op("Embedding");
-  op.doc = "Row data[i] of weight (input_dim, output_dim) for every element of data; output has shape data.shape + (output_dim,).";
+  op.doc =
+      "Row data[i] of weight (input_dim, output_dim) for every element of data; output has shape data.shape "
+      "+ (output_dim,).";
   op.params = params_spec<Params>();
   op.inputs = {"data", "weight"};
   op.infer_shape = infer_shape;
@@ -119,7 +126,8 @@ void register_embedding_ops() {
     return visit_float(r.in[0].dtype, "Embedding", [&](auto value) {
       using T = typename decltype(value)::type;
       return visit_dtype(r.in[1].dtype, [&](auto index) {
-        return backward_kernel<typename decltype(index)::type, T>(r.in[1].shape.size(), p.input_dim, p.output_dim);
+        return backward_kernel<typename decltype(index)::type, T>(r.in[1].shape.size(), p.input_dim,
+                                                                  p.output_dim);
       });
     });
   };

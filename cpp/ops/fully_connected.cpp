@@ -13,7 +13,8 @@ struct Params {
   void visit(V& v) {
     v("num_hidden", num_hidden, required, "Number of outputs, N.");
     v("no_bias", no_bias, false, "Leave out the bias.");
-    v("flatten", flatten, true, "Treat data as (batch, everything else); otherwise work on the last axis alone.");
+    v("flatten", flatten, true,
+      "Treat data as (batch, everything else); otherwise work on the last axis alone.");
   }
 };
 

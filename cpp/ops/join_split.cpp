@@ -50,7 +50,8 @@ void infer_concat(ShapeContext& c) {
     if (!s.has_rank()) return;
     check(s.ndim() == ndim, "[Concat] ", what, ": got shape ", s, ", expected ", ndim, " dimensions");
     s[dim] = -1;
-    check(merge_shape(common, s), "[Concat] ", what, ": got shape ", s, ", expected ", common, " apart from axis ", dim);
+    check(merge_shape(common, s), "[Concat] ", what, ": got shape ", s, ", expected ", common,
+          " apart from axis ", dim);
   };
   for (size_t i = 0; i < c.in.size(); ++i) agree(c.in[i], concat("arg", i).c_str());
   agree(c.out[0], "output");
@@ -68,19 +69,22 @@ void infer_concat(ShapeContext& c) {
   Shape out = common;
   out[dim] = unknown_count == 0 ? known : -1;
   c.set_out(0, out);
-  if (unknown_count == 1 && c.out[0][dim] >= known) c.in[static_cast<size_t>(unknown_input)][dim] = c.out[0][dim] - known;
+  if (unknown_count == 1 && c.out[0][dim] >= known)
+    c.in[static_cast<size_t>(unknown_input)][dim] = c.out[0][dim] - known;
 }
 
 void infer_stack(ShapeContext& c) {
   const StackParams& p = as<StackParams>(c.params);
   Shape all;
-  for (const Shape& s : c.in) check(merge_shape(all, s), "[stack] inputs differ in shape: got ", s, ", expected ", all);
+  for (const Shape& s : c.in)
+    check(merge_shape(all, s), "[stack] inputs differ in shape: got ", s, ", expected ", all);
   if (!all.has_rank()) return;
   const int axis = normalize_axis(p.axis, all.ndim() + 1, "stack");
   for (size_t i = 0; i < c.in.size(); ++i) c.set_in(static_cast<int>(i), all);
   Shape out;
   out.resize(0);
-  for (int i = 0; i <= all.ndim(); ++i) out.push_back(i < axis ? all[i] : i == axis ? p.num_args : all[i - 1]);
+  for (int i = 0; i <= all.ndim(); ++i)
+    out.push_back(i < axis ? all[i] : i == axis ? p.num_args : all[i - 1]);
   c.set_out(0, out);
 }
 
@@ -94,11 +98,11 @@ void infer_split(ShapeContext& c) {
     Shape from_data = c.in[0];
     const int64_t length = c.in[0][axis];
     if (length >= 0) {
-      check(length % p.num_outputs == 0, "[SliceChannel] axis ", p.axis, " of data ", c.in[0], " has length ", length,
-            ", which num_outputs ", p.num_outputs, " does not divide");
+      check(length % p.num_outputs == 0, "[SliceChannel] axis ", p.axis, " of data ", c.in[0], " has length ",
+            length, ", which num_outputs ", p.num_outputs, " does not divide");
       from_data[axis] = length / p.num_outputs;
-      check(!p.squeeze_axis || from_data[axis] == 1, "[SliceChannel] squeeze_axis needs parts of length 1, got ",
-            from_data[axis]);
+      check(!p.squeeze_axis || from_data[axis] == 1,
+            "[SliceChannel] squeeze_axis needs parts of length 1, got ", from_data[axis]);
     }
     if (p.squeeze_axis) {
       Shape squeezed;
@@ -118,7 +122,8 @@ void infer_split(ShapeContext& c) {
     const int axis = normalize_axis(p.axis, part.ndim() + 1, "SliceChannel");
     if (part.ndim() + 1 == (c.in[0].has_rank() ? c.in[0].ndim() : part.ndim() + 1)) {
       data.resize(0);
-      for (int i = 0; i <= part.ndim(); ++i) data.push_back(i < axis ? part[i] : i == axis ? p.num_outputs : part[i - 1]);
+      for (int i = 0; i <= part.ndim(); ++i)
+        data.push_back(i < axis ? part[i] : i == axis ? p.num_outputs : part[i - 1]);
       c.set_in(0, data);
     }
   } else {

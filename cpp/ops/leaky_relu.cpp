@@ -1,4 +1,5 @@
-// LeakyReLU: leaky, prelu, elu, selu, gelu, rrelu. Reference: the papers named with each in the parameter's text.
+// LeakyReLU: leaky, prelu, elu, selu, gelu, rrelu. Reference: the papers named with each in the parameter's
+// text.
 #include <algorithm>
 #include <cmath>
 
@@ -21,7 +22,8 @@ struct Params {
   template <class V>
   void visit(V& v) {
     v.choice("act_type", act_type, {"elu", "gelu", "leaky", "prelu", "rrelu", "selu"}, 2,
-             "The function: x where positive, and below zero slope*x (leaky), gamma*x with a learned gamma per channel "
+             "The function: x where positive, and below zero slope*x (leaky), gamma*x with a learned gamma "
+             "per channel "
              "(prelu), slope*(exp(x)-1) (elu), a random slope (rrelu); selu and gelu as published.");
     v("slope", slope, 0.25, "Slope of leaky, scale of elu.");
     v("lower_bound", lower_bound, 0.125, "Lower bound of rrelu's slope.");
@@ -49,17 +51,22 @@ Channels channels_of(const Shape& x, const Shape& gamma) {
   const int axis = x.ndim() == 1 ? 0 : 1;
   const int64_t n = gamma.size();
   if (n == 1) return {1, 1, x.size()};
-  check(x[axis] == n, "[LeakyReLU] gamma: got ", n, " values, expected ", x[axis], ", the channels of data ", x);
+  check(x[axis] == n, "[LeakyReLU] gamma: got ", n, " values, expected ", x[axis], ", the channels of data ",
+        x);
   return {x.product(0, axis), n, x.product(axis + 1, x.ndim())};
 }
 
 template <class A>
 A value(Act act, A x, A slope) {
   switch (act) {
-    case Act::kElu: return x > 0 ? x : slope * std::expm1(x);
-    case Act::kSelu: return A(kSeluLambda) * (x > 0 ? x : A(kSeluAlpha) * std::expm1(x));
-    case Act::kGelu: return A(0.5) * x * (A(1) + std::erf(x * A(0.70710678118654752440)));
-    default: return x > 0 ? x : slope * x;
+    case Act::kElu:
+      return x > 0 ? x : slope * std::expm1(x);
+    case Act::kSelu:
+      return A(kSeluLambda) * (x > 0 ? x : A(kSeluAlpha) * std::expm1(x));
+    case Act::kGelu:
+      return A(0.5) * x * (A(1) + std::erf(x * A(0.70710678118654752440)));
+    default:
+      return x > 0 ? x : slope * x;
   }
 }
 
@@ -67,14 +74,18 @@ A value(Act act, A x, A slope) {
 template <class A>
 A derivative(Act act, A x, A y, A slope) {
   switch (act) {
-    case Act::kElu: return x > 0 ? A(1) : y + slope;
-    // Below zero the derivative is lambda*alpha + y; this is what MXNet 1.9.1 computes, and networks train with.
-    case Act::kSelu: return A(kSeluLambda) * (x > 0 ? A(1) : A(kSeluAlpha) + y);
+    case Act::kElu:
+      return x > 0 ? A(1) : y + slope;
+    // Below zero the derivative is lambda*alpha + y; this is what MXNet 1.9.1 computes, and networks train
+    // with.
+    case Act::kSelu:
+      return A(kSeluLambda) * (x > 0 ? A(1) : A(kSeluAlpha) + y);
     case Act::kGelu: {
       const A cdf = A(0.5) * (A(1) + std::erf(x * A(0.70710678118654752440)));
       return cdf + x * std::exp(A(-0.5) * x * x) * A(0.39894228040143267794);
     }
-    default: return x > 0 ? A(1) : slope;
+    default:
+      return x > 0 ? A(1) : slope;
   }
 }
 
@@ -131,7 +142,8 @@ Kernel forward_rrelu(const KernelRequest& r, int64_t n) {
       for (int64_t i = begin; i < end; ++i) {
         const A v = A(x[i]);
         A slope = A((low + high) / 2);
-        if (train) slope = A(low + (high - low) * uniform_float(philox(seed, static_cast<uint64_t>(i), stream).v[0]));
+        if (train)
+          slope = A(low + (high - low) * uniform_float(philox(seed, static_cast<uint64_t>(i), stream).v[0]));
         y[i] = T(v > 0 ? v : slope * v);
         if (mask != nullptr) mask[i] = T(v > 0 ? A(1) : slope);
       }
@@ -178,21 +190,22 @@ Kernel backward_prelu(Channels c, bool want_data, bool want_gamma) {
     T* dx = static_cast<T*>(out[0]);
     T* dgamma = static_cast<T*>(out[1]);
     // By channel: the sum for a gamma keeps its order whatever the number of threads.
-    parallel_for(c.channels, 1 + kElementGrain / std::max<int64_t>(c.outer * c.inner, 1), [=](int64_t begin, int64_t end) {
-      for (int64_t channel = begin; channel < end; ++channel) {
-        const A slope = A(gamma[channel]);
-        double sum = 0;
-        for (int64_t o = 0; o < c.outer; ++o) {
-          const int64_t first = (o * c.channels + channel) * c.inner;
-          for (int64_t i = first; i < first + c.inner; ++i) {
-            const bool positive = A(x[i]) > 0;
-            if (want_data) dx[i] = T(positive ? A(g[i]) : slope * A(g[i]));
-            if (want_gamma && !positive) sum += static_cast<double>(A(g[i]) * A(x[i]));
-          }
-        }
-        if (want_gamma) dgamma[channel] = T(sum);
-      }
-    });
+    parallel_for(c.channels, 1 + kElementGrain / std::max<int64_t>(c.outer * c.inner, 1),
+                 [=](int64_t begin, int64_t end) {
+                   for (int64_t channel = begin; channel < end; ++channel) {
+                     const A slope = A(gamma[channel]);
+                     double sum = 0;
+                     for (int64_t o = 0; o < c.outer; ++o) {
+                       const int64_t first = (o * c.channels + channel) * c.inner;
+                       for (int64_t i = first; i < first + c.inner; ++i) {
+                         const bool positive = A(x[i]) > 0;
+                         if (want_data) dx[i] = T(positive ? A(g[i]) : slope * A(g[i]));
+                         if (want_gamma && !positive) sum += static_cast<double>(A(g[i]) * A(x[i]));
+                       }
+                     }
+                     if (want_gamma) dgamma[channel] = T(sum);
+                   }
+                 });
   });
 }
 
@@ -229,7 +242,8 @@ void register_leaky_relu_ops() {
     const bool prelu = is(c.params(), Act::kPRelu);
     std::vector<EntryId> inputs{c.out_grad(0), c.input(0), c.output(is(c.params(), Act::kRRelu) ? 1 : 0)};
     if (prelu) inputs.push_back(c.input(1));
-    const int32_t id = c.backward("_backward_LeakyReLU", inputs, prelu ? std::vector<int>{0, 1} : std::vector<int>{0});
+    const int32_t id =
+        c.backward("_backward_LeakyReLU", inputs, prelu ? std::vector<int>{0, 1} : std::vector<int>{0});
     if (prelu) return {{id, 0}, {id, 1}};
     return {{id, 0}};
   };

@@ -58,7 +58,8 @@ template <class P>
 void infer_type(TypeContext& c) {
   const P& p = as<P>(c.params);
   if (p.dtype) {
-    check(is_float(*p.dtype), "[", c.op.name, "] dtype: got ", dtype_name(*p.dtype), ", expected a floating dtype");
+    check(is_float(*p.dtype), "[", c.op.name, "] dtype: got ", dtype_name(*p.dtype),
+          ", expected a floating dtype");
     c.set_out(0, *p.dtype);
   } else if (c.out[0] == DType::kUnknown) {
     c.set_out(0, DType::kFloat32);
@@ -85,7 +86,8 @@ Kernel sampler(int64_t n, RandomState* random, F draw) {
 // Rounding to T must not reach the excluded upper bound.
 template <class T>
 double below(double value, double high) {
-  return static_cast<double>(T(value)) < high ? value : std::nextafter(high, -HUGE_VAL) - std::fabs(high) * 1e-3;
+  return static_cast<double>(T(value)) < high ? value
+                                              : std::nextafter(high, -HUGE_VAL) - std::fabs(high) * 1e-3;
 }
 
 Kernel uniform_kernel(const KernelRequest& r) {
@@ -112,7 +114,8 @@ Kernel uniform_kernel(const KernelRequest& r) {
 // Box and Muller's transform of two uniform draws.
 Kernel normal_kernel(const KernelRequest& r) {
   const NormalParams& p = as<NormalParams>(r.params);
-  check(p.scale >= 0, "[_random_normal] scale: got ", p.scale, ", expected a standard deviation of 0 or more");
+  check(p.scale >= 0, "[_random_normal] scale: got ", p.scale,
+        ", expected a standard deviation of 0 or more");
   const double loc = p.loc, scale = p.scale;
   return visit_float(r.out[0].dtype, "_random_normal", [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -139,7 +142,8 @@ OpDef& register_sampler(const char* name, std::vector<std::string> aliases, cons
 }  // namespace
 
 void register_random_ops() {
-  OpDef& uniform = register_sampler("_random_uniform", {"uniform", "random_uniform"}, "Uniform draws from [low, high).");
+  OpDef& uniform =
+      register_sampler("_random_uniform", {"uniform", "random_uniform"}, "Uniform draws from [low, high).");
   uniform.params = params_spec<UniformParams>();
   uniform.infer_shape = infer_shape<UniformParams>;
   uniform.infer_type = infer_type<UniformParams>;

@@ -1,5 +1,5 @@
-// LinearRegressionOutput, LogisticRegressionOutput, MAERegressionOutput: an identity or sigmoid whose gradient is that
-// of the loss, divided by the number of outputs per sample.
+// LinearRegressionOutput, LogisticRegressionOutput, MAERegressionOutput: an identity or sigmoid whose
+// gradient is that of the loss, divided by the number of outputs per sample.
 #include <cmath>
 
 #include "backend/cpu/parallel.h"
@@ -34,8 +34,8 @@ void infer_shape(ShapeContext& c) {
     }
     return;
   }
-  if (c.in[1].known() && data.known() && c.in[1].size() == data.size() && c.in[1].ndim() > 0 && data.ndim() > 0 &&
-      c.in[1][0] == data[0]) {
+  if (c.in[1].known() && data.known() && c.in[1].size() == data.size() && c.in[1].ndim() > 0 &&
+      data.ndim() > 0 && c.in[1][0] == data[0]) {
     return;  // the same numbers under another shape
   }
   c.set_in(1, data);
@@ -94,11 +94,13 @@ void register_kind(const char* name, Kind kind, const char* doc) {
     const Shape& shape = r.in[0].shape;
     const int64_t n = shape.size();
     const int64_t per_sample = shape.ndim() > 0 && shape[0] > 0 ? n / shape[0] : 1;
-    const double scale = as<Params>(r.params).grad_scale / static_cast<double>(per_sample > 0 ? per_sample : 1);
+    const double scale =
+        as<Params>(r.params).grad_scale / static_cast<double>(per_sample > 0 ? per_sample : 1);
     return visit_float(r.in[0].dtype, "RegressionOutput", [&](auto tag) {
       using T = typename decltype(tag)::type;
-      return visit_dtype(r.in[1].dtype,
-                         [&](auto label) { return backward_kernel<T, typename decltype(label)::type>(n, kind, scale); });
+      return visit_dtype(r.in[1].dtype, [&](auto label) {
+        return backward_kernel<T, typename decltype(label)::type>(n, kind, scale);
+      });
     });
   };
 }
@@ -107,11 +109,14 @@ void register_kind(const char* name, Kind kind, const char* doc) {
 
 void register_regression_output_ops() {
   register_kind("LinearRegressionOutput", Kind::kLinear,
-                "The identity; its gradient is that of half the squared error: grad_scale * (out - label) / outputs per sample.");
+                "The identity; its gradient is that of half the squared error: grad_scale * (out - label) / "
+                "outputs per sample.");
   register_kind("LogisticRegressionOutput", Kind::kLogistic,
-                "The sigmoid; its gradient is that of the cross entropy: grad_scale * (out - label) / outputs per sample.");
+                "The sigmoid; its gradient is that of the cross entropy: grad_scale * (out - label) / "
+                "outputs per sample.");
   register_kind("MAERegressionOutput", Kind::kMae,
-                "The identity; its gradient is that of the absolute error: grad_scale * (out > label ? 1 : -1) / outputs per sample.");
+                "The identity; its gradient is that of the absolute error: grad_scale * (out > label ? 1 : "
+                "-1) / outputs per sample.");
 }
 
 }  // namespace symbind

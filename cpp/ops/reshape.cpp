@@ -1,4 +1,5 @@
-// Operators that keep the elements in order under another shape: Reshape, Flatten, expand_dims, squeeze, reshape_like.
+// Operators that keep the elements in order under another shape: Reshape, Flatten, expand_dims, squeeze,
+// reshape_like.
 #include <numeric>
 
 #include "graph/graph.h"
@@ -13,7 +14,8 @@ struct ReshapeParams {
   template <class V>
   void visit(V& v) {
     v("shape", shape, Tuple{},
-      "Target shape. 0 copies a dimension, -1 is inferred, -2 copies all that remain, -3 merges two, -4 splits one by "
+      "Target shape. 0 copies a dimension, -1 is inferred, -2 copies all that remain, -3 merges two, -4 "
+      "splits one by "
       "the two values that follow.");
     v("reverse", reverse, false, "Match the special values from the right.");
     v("target_shape", target_shape, Tuple{}, "The form of old files: 0 is inferred.");
@@ -45,14 +47,16 @@ Shape apply_codes(const Tuple& codes, const Shape& in) {
       out.push_back(in[at] < 0 || in[at + 1] < 0 ? -1 : in[at] * in[at + 1]);
       at += 2;
     } else if (code == -4) {
-      if (at >= in.ndim() || i + 2 >= codes.size()) bad_code(codes, in, "-4 needs a dimension and two values");
+      if (at >= in.ndim() || i + 2 >= codes.size())
+        bad_code(codes, in, "-4 needs a dimension and two values");
       const int64_t whole = in[at++];
       int64_t a = codes[i + 1], b = codes[i + 2];
       i += 2;
       if (a == -1 && b == -1) bad_code(codes, in, "only one value after -4 can be -1");
       if (a == -1) a = whole < 0 || b == 0 ? -1 : whole / b;
       if (b == -1) b = whole < 0 || a == 0 ? -1 : whole / a;
-      if (whole >= 0 && a * b != whole) bad_code(codes, in, "the values after -4 do not multiply to the dimension");
+      if (whole >= 0 && a * b != whole)
+        bad_code(codes, in, "the values after -4 do not multiply to the dimension");
       out.push_back(a);
       out.push_back(b);
     } else if (code > 0) {
@@ -111,8 +115,8 @@ Shape target_of(const ReshapeParams& p, const Shape& in) {
           " elements) to ", format_value(p.shape.empty() ? p.target_shape : p.shape));
     out[open] = rest > 0 ? in.size() / rest : 0;
   }
-  check(out.size() == in.size(), "[Reshape] cannot reshape ", in, " (", in.size(), " elements) to ", out, " (",
-        out.size(), " elements)");
+  check(out.size() == in.size(), "[Reshape] cannot reshape ", in, " (", in.size(), " elements) to ", out,
+        " (", out.size(), " elements)");
   return out;
 }
 
@@ -197,7 +201,8 @@ void infer_squeeze(ShapeContext& c) {
   if (p.axis) {
     for (int64_t a : *p.axis) {
       const int at = normalize_axis(a, in.ndim(), "squeeze");
-      check(in[at] == 1 || in[at] < 0, "[squeeze] axis ", a, " of ", in, " has length ", in[at], ", expected 1");
+      check(in[at] == 1 || in[at] < 0, "[squeeze] axis ", a, " of ", in, " has length ", in[at],
+            ", expected 1");
       drop[static_cast<size_t>(at)] = 1;
     }
   } else {
@@ -226,7 +231,8 @@ struct ReshapeLikeParams {
 void infer_reshape_like(ShapeContext& c) {
   const ReshapeLikeParams& p = as<ReshapeLikeParams>(c.params);
   if (!c.in[0].has_rank() || !c.in[1].has_rank()) return;
-  auto range = [](const std::optional<int64_t>& begin, const std::optional<int64_t>& end, int ndim, int& b, int& e) {
+  auto range = [](const std::optional<int64_t>& begin, const std::optional<int64_t>& end, int ndim, int& b,
+                  int& e) {
     b = static_cast<int>(begin.value_or(0));
     e = static_cast<int>(end.value_or(ndim));
     if (b < 0) b += ndim;
@@ -282,7 +288,8 @@ void register_reshape_ops() {
   squeeze.params = params_spec<SqueezeParams>();
   squeeze.infer_shape = infer_squeeze;
 
-  OpDef& like = register_view("reshape_like", "The elements of lhs under the shape of rhs, or of some of its axes.");
+  OpDef& like =
+      register_view("reshape_like", "The elements of lhs under the shape of rhs, or of some of its axes.");
   like.params = params_spec<ReshapeLikeParams>();
   like.inputs = {"lhs", "rhs"};
   like.infer_shape = infer_reshape_like;

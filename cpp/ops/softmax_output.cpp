@@ -20,11 +20,14 @@ struct Params {
     v("ignore_label", ignore_label, -1.0, "The label whose samples get no gradient, when use_ignore is set.");
     v("multi_output", multi_output, false, "Softmax over axis 1 of (N, C, d1, ...), one label per position.");
     v("use_ignore", use_ignore, false, "Whether ignore_label counts.");
-    v("preserve_shape", preserve_shape, false, "Softmax over the last axis, whatever the number of dimensions.");
+    v("preserve_shape", preserve_shape, false,
+      "Softmax over the last axis, whatever the number of dimensions.");
     v.choice("normalization", normalization, {"null", "batch", "valid"}, 0,
              "Divides the gradient by 1, the batch size, or the number of labels that are not ignored.");
-    v("out_grad", out_grad, false, "Multiply the gradient by the output, which is what MXNet 1.9.1 does under this name.");
-    v("smooth_alpha", smooth_alpha, 0.0, "Label smoothing: the part of the probability spread over the other classes.");
+    v("out_grad", out_grad, false,
+      "Multiply the gradient by the output, which is what MXNet 1.9.1 does under this name.");
+    v("smooth_alpha", smooth_alpha, 0.0,
+      "Label smoothing: the part of the probability spread over the other classes.");
   }
 };
 
@@ -55,8 +58,8 @@ void infer_shape(ShapeContext& c) {
   c.set_in(0, c.out[0]);
   const Shape& data = c.in[0];
   if (!data.has_rank()) return;
-  check(data.ndim() >= (p.multi_output ? 2 : 1), "[SoftmaxOutput] data: got shape ", data, ", expected at least ",
-        p.multi_output ? 2 : 1, " dimensions");
+  check(data.ndim() >= (p.multi_output ? 2 : 1), "[SoftmaxOutput] data: got shape ", data,
+        ", expected at least ", p.multi_output ? 2 : 1, " dimensions");
   if (c.in[1] == data) return;  // labels as probabilities
   Shape label;
   label.resize(0);
@@ -101,7 +104,9 @@ void softmax_position(const T* x, T* y, int64_t classes, int64_t stride) {
   for (int64_t c = 0; c < classes; ++c) y[c * stride] = T(A(y[c * stride]) * scale);
 }
 
-int64_t row_grain(const Layout3& l) { return std::max<int64_t>(1, kElementGrain / 8 / std::max<int64_t>(1, l.classes)); }
+int64_t row_grain(const Layout3& l) {
+  return std::max<int64_t>(1, kElementGrain / 8 / std::max<int64_t>(1, l.classes));
+}
 
 template <class T>
 Kernel forward_kernel(Layout3 l) {
@@ -124,17 +129,20 @@ struct BackwardSpec {
   bool probabilities = false;  // labels of the shape of data
 };
 
-// What the gradient is divided by. As in MXNet, labels that are probabilities know no normalization, what is valid
-// does not depend on use_ignore, and with one label per position null and batch divide by the number of positions too.
+// What the gradient is divided by. As in MXNet, labels that are probabilities know no normalization, what is
+// valid does not depend on use_ignore, and with one label per position null and batch divide by the number of
+// positions too.
 template <class T, class L>
 double divisor_of(const BackwardSpec& s, const L* label) {
   if (s.probabilities) return 1;
   const double positions = s.p.multi_output ? static_cast<double>(std::max<int64_t>(s.l.inner, 1)) : 1.0;
   if (s.p.normalization == Normalization::kNull) return positions;
-  if (s.p.normalization == Normalization::kBatch) return positions * static_cast<double>(std::max<int64_t>(s.l.outer, 1));
+  if (s.p.normalization == Normalization::kBatch)
+    return positions * static_cast<double>(std::max<int64_t>(s.l.outer, 1));
   const int64_t n = s.l.outer * s.l.inner;
   int64_t valid = 0;
-  for (int64_t i = 0; i < n; ++i) valid += static_cast<int64_t>(label[i]) != static_cast<int64_t>(s.p.ignore_label);
+  for (int64_t i = 0; i < n; ++i)
+    valid += static_cast<int64_t>(label[i]) != static_cast<int64_t>(s.p.ignore_label);
   return static_cast<double>(std::max<int64_t>(valid, 1));
 }
 
@@ -149,7 +157,8 @@ Kernel backward_kernel(BackwardSpec s) {
     T* g = static_cast<T*>(out[0]);
     const Layout3 l = s.l;
     const A scale = static_cast<A>(s.p.grad_scale / divisor_of<T>(s, label));
-    const A smooth = static_cast<A>(s.p.multi_output ? 0.0 : s.p.smooth_alpha);  // MXNet smooths only without positions
+    const A smooth =
+        static_cast<A>(s.p.multi_output ? 0.0 : s.p.smooth_alpha);  // MXNet smooths only without positions
     const A other = l.classes > 1 ? smooth / static_cast<A>(l.classes - 1) : A(0);
     parallel_for(l.outer * l.inner, row_grain(l), [=](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {

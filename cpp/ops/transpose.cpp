@@ -34,12 +34,13 @@ Axes transpose_axes(const void* params, int ndim) {
     for (int i = 0; i < ndim; ++i) axes[static_cast<size_t>(i)] = ndim - 1 - i;
     return axes;
   }
-  check(static_cast<int>(p.axes.size()) == ndim, "[transpose] axes ", format_value(p.axes), " for data of ", ndim,
-        " dimensions");
+  check(static_cast<int>(p.axes.size()) == ndim, "[transpose] axes ", format_value(p.axes), " for data of ",
+        ndim, " dimensions");
   std::vector<char> seen(static_cast<size_t>(ndim), 0);
   for (size_t i = 0; i < axes.size(); ++i) {
     axes[i] = normalize_axis(p.axes[i], ndim, "transpose");
-    check(!seen[static_cast<size_t>(axes[i])]++, "[transpose] axes ", format_value(p.axes), " repeat an axis");
+    check(!seen[static_cast<size_t>(axes[i])]++, "[transpose] axes ", format_value(p.axes),
+          " repeat an axis");
   }
   return axes;
 }
@@ -167,10 +168,14 @@ Kernel transpose_kernel(const Plan& plan, int64_t size) {
 Kernel kernel_for(const Shape& in, const Axes& axes, DType dtype) {
   const Plan plan = make_plan(in, axes);
   switch (dtype_size(dtype)) {
-    case 1: return transpose_kernel<uint8_t>(plan, in.size());
-    case 2: return transpose_kernel<uint16_t>(plan, in.size());
-    case 4: return transpose_kernel<uint32_t>(plan, in.size());
-    default: return transpose_kernel<uint64_t>(plan, in.size());
+    case 1:
+      return transpose_kernel<uint8_t>(plan, in.size());
+    case 2:
+      return transpose_kernel<uint16_t>(plan, in.size());
+    case 4:
+      return transpose_kernel<uint32_t>(plan, in.size());
+    default:
+      return transpose_kernel<uint64_t>(plan, in.size());
   }
 }
 

@@ -27,7 +27,8 @@ struct GradientPass {
       sum = gradient;
       return;
     }
-    const int32_t id = graph.add_node(&find_op("_grad_add"), nullptr, graph.nodes[entry.node].name, {sum, gradient});
+    const int32_t id =
+        graph.add_node(&find_op("_grad_add"), nullptr, graph.nodes[entry.node].name, {sum, gradient});
     graph.nodes[id].forward = entry.node;
     graph.infer_node(id);
     sum = {id, 0};
@@ -60,7 +61,8 @@ struct GradientPass {
 
 GradientResult add_gradients(Graph& graph, const std::vector<int32_t>& wrt) {
   const std::vector<char> reached = reached_from(graph, wrt);
-  GradientPass pass{graph, static_cast<int32_t>(graph.nodes.size()), std::vector<EntryId>(graph.num_entries())};
+  GradientPass pass{graph, static_cast<int32_t>(graph.nodes.size()),
+                    std::vector<EntryId>(graph.num_entries())};
   GradientResult result;
   std::vector<char> is_head(pass.num_forward, 0);
   for (size_t i = 0; i < graph.outputs.size(); ++i) {

@@ -39,7 +39,8 @@ bool infer_shapes(Graph& graph) {
       if (!shape_known(graph, id)) changed = graph.infer_node_shape(id) || changed;
     }
   }
-  // What became known last was not yet seen by the nodes before it: one more forward sweep finds contradictions.
+  // What became known last was not yet seen by the nodes before it: one more forward sweep finds
+  // contradictions.
   for (int32_t id = 0; id < n; ++id) graph.infer_node_shape(id);
   return all_shapes_known(graph);
 }
@@ -77,7 +78,8 @@ void check_complete(const Graph& graph) {
   int count = 0;
   for (const GraphNode& node : graph.nodes) {
     if (node.op == nullptr && !graph.shapes[node.first_entry].known()) {
-      if (++count <= 8) missing += concat(missing.empty() ? "" : ", ", node.name, " ", graph.shapes[node.first_entry]);
+      if (++count <= 8)
+        missing += concat(missing.empty() ? "" : ", ", node.name, " ", graph.shapes[node.first_entry]);
     }
   }
   for (int32_t id = 0; id < static_cast<int32_t>(graph.nodes.size()); ++id) {
@@ -85,9 +87,10 @@ void check_complete(const Graph& graph) {
     if (node.op == nullptr) continue;
     for (int i = 0; i < node.num_outputs; ++i) {
       if (graph.shapes[node.first_entry + i].known()) continue;
-      fail_at_node(graph, id, concat("cannot infer the shape of output ", i, " (known so far: ",
-                                     graph.shapes[node.first_entry + i], ")",
-                                     missing.empty() ? "" : "; give the shapes of: " + missing));
+      fail_at_node(graph, id,
+                   concat("cannot infer the shape of output ", i,
+                          " (known so far: ", graph.shapes[node.first_entry + i], ")",
+                          missing.empty() ? "" : "; give the shapes of: " + missing));
     }
   }
   check(count == 0, "cannot infer the shapes of: ", missing, "; give them at bind");

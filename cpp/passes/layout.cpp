@@ -9,7 +9,7 @@ namespace {
 struct LayoutPass {
   const Graph& graph;
   Graph next;
-  std::vector<EntryId> moved;  // by old entry: the entry of `next`
+  std::vector<EntryId> moved;                   // by old entry: the entry of `next`
   std::vector<std::vector<EntryId>> reordered;  // by new entry: its copies in other layouts
 
   EntryId in_layout(EntryId e, const LayoutPtr& wanted, bool in_backward) {
@@ -35,7 +35,8 @@ struct LayoutPass {
     if (!node.op->traits.elementwise || in.empty() || in[0].layout == nullptr) return false;
     if (in[0].layout->padded() && !node.op->traits.keeps_zero) return false;
     for (const TensorDesc& d : in) {
-      if (!same_layout(d.layout, in[0].layout) || d.shape != in[0].shape || d.dtype != in[0].dtype) return false;
+      if (!same_layout(d.layout, in[0].layout) || d.shape != in[0].shape || d.dtype != in[0].dtype)
+        return false;
     }
     layout = in[0].layout;
     return true;

@@ -15,8 +15,8 @@ bool infer_types(Graph& graph, bool assume_float32 = true);
 void check_complete(const Graph& graph);
 
 struct GradientResult {
-  std::vector<EntryId> gradients;    // one per `wrt`; not valid when nothing depends on that variable
-  std::vector<int32_t> head_grads;   // one variable per output; -1 for outputs of loss operators
+  std::vector<EntryId> gradients;   // one per `wrt`; not valid when nothing depends on that variable
+  std::vector<int32_t> head_grads;  // one variable per output; -1 for outputs of loss operators
 };
 // Appends the gradient of graph.outputs with respect to variables. Shapes and dtypes must be known.
 GradientResult add_gradients(Graph& graph, const std::vector<int32_t>& wrt);
@@ -27,7 +27,8 @@ void simplify(Graph& graph, bool is_train);
 // Moves activations (and other work an operator can do at its end) onto their producers.
 void fuse(Graph& graph);
 
-// Chooses layouts through OpDef::layout and puts `_reorder` nodes where they differ. Outputs end up row-major.
+// Chooses layouts through OpDef::layout and puts `_reorder` nodes where they differ. Outputs end up
+// row-major.
 void assign_layouts(Graph& graph, bool is_train);
 
 // Keeps the nodes for which keep[i] is true, renumbering; kept nodes may only use kept nodes.
@@ -43,16 +44,16 @@ struct Placement {
   int64_t offset = 0;  // in the arena
 };
 struct MemoryPlan {
-  std::vector<Placement> entries;     // by entry
-  std::vector<int64_t> workspaces;    // by node: arena offset, -1 when it needs none
-  std::vector<char> is_view;          // by node: no kernel runs, the output is the input's memory
+  std::vector<Placement> entries;   // by entry
+  std::vector<int64_t> workspaces;  // by node: arena offset, -1 when it needs none
+  std::vector<char> is_view;        // by node: no kernel runs, the output is the input's memory
   int64_t arena_bytes = 0;
-  int64_t total_bytes = 0;            // what the arena would be without sharing
+  int64_t total_bytes = 0;  // what the arena would be without sharing
 };
 struct MemoryRequest {
-  std::vector<int32_t> entry_external;  // by entry: the external array it must be written to, or -1
-  std::vector<int64_t> workspace_bytes; // by node
-  bool share = true;                    // false: no entry reuses memory, views are copied (for monitors)
+  std::vector<int32_t> entry_external;   // by entry: the external array it must be written to, or -1
+  std::vector<int64_t> workspace_bytes;  // by node
+  bool share = true;                     // false: no entry reuses memory, views are copied (for monitors)
 };
 // Liveness over node order, in-place pairs, views, best fit into one arena.
 MemoryPlan plan_memory(const Graph& graph, const MemoryRequest& request);

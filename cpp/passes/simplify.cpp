@@ -47,7 +47,8 @@ struct NodeKey {
 struct NodeKeyHash {
   size_t operator()(const NodeKey& k) const {
     size_t h = reinterpret_cast<size_t>(k.op) * 31 + reinterpret_cast<size_t>(k.params);
-    for (const EntryId& e : *k.inputs) h = h * 1000003u + static_cast<size_t>(e.node) * 8 + static_cast<size_t>(e.index);
+    for (const EntryId& e : *k.inputs)
+      h = h * 1000003u + static_cast<size_t>(e.node) * 8 + static_cast<size_t>(e.index);
     return h;
   }
 };
@@ -73,7 +74,8 @@ void simplify(Graph& graph, bool is_train) {
       continue;
     }
     if (!may_merge(*node.op)) continue;
-    const auto [it, fresh] = known.try_emplace({node.op, node.params.get(), &node.inputs}, static_cast<int32_t>(id));
+    const auto [it, fresh] =
+        known.try_emplace({node.op, node.params.get(), &node.inputs}, static_cast<int32_t>(id));
     // A forward value must not be taken from the backward part, which runs later; order guarantees that.
     // Nodes without inputs (or of unknown-attribute shapes) may differ in inferred shape.
     if (fresh || graph.shape({it->second, 0}) != graph.shapes[node.first_entry] ||

@@ -7,7 +7,8 @@ namespace symbind {
 NDArray make_ndarray(const Shape& shape, DType dtype, Context context) {
   check_device(context);
   NDArray a;
-  a.storage = allocate_storage(static_cast<size_t>(checked_bytes(shape, static_cast<int64_t>(dtype_size(dtype)))));
+  a.storage =
+      allocate_storage(static_cast<size_t>(checked_bytes(shape, static_cast<int64_t>(dtype_size(dtype)))));
   a.shape = shape;
   a.dtype = dtype;
   a.context = context;
@@ -21,8 +22,8 @@ NDArray make_zeros(const Shape& shape, DType dtype, Context context) {
 }
 
 NDArray reshape_view(const NDArray& array, const Shape& shape) {
-  check(shape.known() && shape.size() == array.size(), "[reshape] cannot view an array of shape ", array.shape,
-        " as ", shape, ": got ", array.size(), " elements");
+  check(shape.known() && shape.size() == array.size(), "[reshape] cannot view an array of shape ",
+        array.shape, " as ", shape, ": got ", array.size(), " elements");
   NDArray view = array;
   view.shape = shape;
   return view;
@@ -41,8 +42,8 @@ NDArray slice_view(const NDArray& array, int64_t begin, int64_t end) {
 
 namespace {
 
-// Conversions as NumPy's astype: to bool is "is not zero", from floating to integers truncates (NaN and values
-// out of range give an unspecified but defined result through int64).
+// Conversions as NumPy's astype: to bool is "is not zero", from floating to integers truncates (NaN and
+// values out of range give an unspecified but defined result through int64).
 template <class To, class From>
 To convert_one(From value) {
   if constexpr (std::is_same_v<To, bool>) {

@@ -40,8 +40,8 @@ inline double uniform_double(uint32_t hi, uint32_t lo) {
   return static_cast<double>(bits) * 1.1102230246251565e-16;
 }
 
-// One stream of draws. Every kernel execution that needs random numbers takes the next stream number, and within it
-// counts elements: philox(seed, element / 4, stream).
+// One stream of draws. Every kernel execution that needs random numbers takes the next stream number, and
+// within it counts elements: philox(seed, element / 4, stream).
 struct RandomState {
   std::atomic<uint64_t> seed{0};
   std::atomic<uint64_t> stream{0};

@@ -21,8 +21,8 @@ StoragePtr allocate_storage(size_t bytes) {
   constexpr size_t kHugePage = size_t{2} << 20;
   const size_t alignment = bytes >= kHugePage ? kHugePage : 64;
   void* data = nullptr;
-  check(posix_memalign(&data, alignment, (bytes + 63) / 64 * 64) == 0, "out of memory: cannot allocate ", bytes,
-        " bytes");
+  check(posix_memalign(&data, alignment, (bytes + 63) / 64 * 64) == 0, "out of memory: cannot allocate ",
+        bytes, " bytes");
   if (bytes >= kHugePage) madvise(data, bytes, MADV_HUGEPAGE);  // a hint; failure changes nothing
   storage->data = data;
   storage->owner = std::shared_ptr<void>(data, std::free);

@@ -1,6 +1,7 @@
 """What `mx.nd` and `mx.sym` share about operators: the table read from the engine's registry.
 
-Both front ends are generated from it, so an operator that the engine registers is in both, with one signature.
+Both front ends are generated from it, so an operator that the engine registers is in both, with one
+signature.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ def split_positional(entry: OpEntry, args: tuple, is_input: type | tuple) -> tup
     inputs = list(args[: len(entry.inputs)])
     for name, arg in zip(entry.inputs, inputs):
         if arg is not None and not isinstance(arg, is_input):
-            raise TypeError(f"[{entry.name}] input '{name}' must be an array or symbol: got {type(arg).__name__}")
+            raise TypeError(
+                f"[{entry.name}] input '{name}' must be an array or symbol: got {type(arg).__name__}"
+            )
     rest = args[len(entry.inputs) :]
     if len(rest) > len(entry.attrs):
         raise TypeError(
@@ -85,7 +88,7 @@ def split_positional(entry: OpEntry, args: tuple, is_input: type | tuple) -> tup
 
 
 def docstring(name: str, array_word: str) -> str:
-    """Return the documentation of an operator: what it does, its inputs and attributes with their defaults."""
+    """Return the documentation of an operator: what it does, its inputs, attributes and their defaults."""
     info = _core.describe_op(name)
     lines = [info["doc"] or f"The operator {info['name']}.", "", "Parameters", "----------"]
     if info["num_args_key"]:

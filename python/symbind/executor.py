@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable
 
 import numpy as np
 
@@ -20,6 +21,8 @@ class Executor:
     `arg_arrays`, `grad_arrays` (None where there is no gradient) and `aux_arrays` follow the order of
     `list_arguments` and `list_auxiliary_states`; the `*_dict` properties give the same by name.
     """
+
+    handle: _core.Executor
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class Executor:
             [None if g is None else g.handle for g in self.grad_arrays],
             grad_reqs,
             [a.handle for a in aux],
-            None if shared is None else shared.handle,
+            None if shared is None else shared.handle,  # type: ignore[arg-type]  # None is meant
         )
         self.outputs = [_wrap(h) for h in self.handle.outputs()]
         self._arg_names = symbol.list_arguments()
@@ -83,9 +86,14 @@ class Executor:
         """
         for name, value in kwargs.items():
             if name not in self._arg_names:
-                raise TypeError(f"[Executor.forward] unknown argument '{name}': expected one of {self._arg_names}")
+                raise TypeError(
+                    f"[Executor.forward] unknown argument '{name}': expected one of {self._arg_names}"
+                )
             if not isinstance(value, (NDArray, np.ndarray)):
-                raise TypeError(f"[Executor.forward] '{name}': got {type(value).__name__}, expected NDArray or numpy.ndarray")
+                raise TypeError(
+                    f"[Executor.forward] '{name}': got {type(value).__name__}, "
+                    "expected NDArray or numpy.ndarray"
+                )
             target = self.arg_arrays[self._arg_names.index(name)]
             if tuple(value.shape) != target.shape:
                 raise ValueError(
@@ -102,8 +110,8 @@ class Executor:
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
         """Compute the gradients of the last `forward(is_train=True)`.
 
-        out_grads : NDArray, list or dict of NDArray by output name; the gradients of the outputs. None means ones;
-            outputs of loss operators ignore it.
+        out_grads : NDArray, list or dict of NDArray by output name; the gradients of the outputs. None means
+            ones; outputs of loss operators ignore it.
         """
         if out_grads is None:
             grads: Sequence[Any] = []
@@ -147,13 +155,16 @@ class Executor:
                 elif not allow_extra_params:
                     raise ValueError(f'[copy_params_from] Find name "{name}" that is not in the {what}s')
 
-    def reshape(self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Any) -> Executor:
+    def reshape(
+        self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Any
+    ) -> Executor:
         """Return an executor for other input shapes that shares parameters and memory with this one.
 
-        kwargs : new shapes by argument name. Arrays whose shape changes are new ones, unless the old one is large
-        enough; arguments that are not named may only change with `partial_shaping`, and grow with `allow_up_sizing`.
+        kwargs : new shapes by argument name. Arrays whose shape changes are new ones, unless the old one is
+        large enough; arguments that are not named may only change with `partial_shaping`, and grow with
+        `allow_up_sizing`.
         """
-        arg_shapes, arg_types, aux_shapes, aux_types = self._symbol._infer_for_bind(
+        arg_shapes, _, aux_shapes, _ = self._symbol._infer_for_bind(
             {k: tuple(v) for k, v in kwargs.items()}, dict(zip(self._arg_names, self.arg_arrays))
         )
         args: list[NDArray] = []
@@ -166,14 +177,15 @@ class Executor:
             if not partial_shaping and name not in kwargs:
                 raise AssertionError(
                     f'[Executor.reshape] Shape of unspecified array arg:"{name}" changed from {old.shape} to '
-                    f"{tuple(shape)}. This can cause the new executor to not share parameters with the old one. "
-                    "Please check for error in the network. If this is intended, set partial_shaping=True."
+                    f"{tuple(shape)}. This can cause the new executor to not share parameters with the "
+                    "old one. Please check for error in the network. If this is intended, set "
+                    "partial_shaping=True."
                 )
             grows = int(np.prod(shape, dtype=np.int64)) > old.size
             if grows and not allow_up_sizing:
                 raise AssertionError(
-                    f'[Executor.reshape] New shape of arg:"{name}" is larger than the original: {tuple(shape)} and '
-                    f"{old.shape}. Set allow_up_sizing=True to allocate new arrays."
+                    f'[Executor.reshape] New shape of arg:"{name}" is larger than the original: '
+                    f"{tuple(shape)} and {old.shape}. Set allow_up_sizing=True to allocate new arrays."
                 )
             args.append(self._resized(old, shape, grows))
             grads.append(None if grad is None else self._resized(grad, shape, grows))
@@ -195,7 +207,8 @@ class Executor:
 
     def debug_str(self) -> str:
         """Return one line per step of the compiled program, and the memory it uses."""
-        return f"Symbol Outputs:\n{''.join(f'{chr(9)}output[{i}]={n}{chr(10)}' for i, n in enumerate(self._output_names))}{self.handle.debug_str()}"
+        outputs = "".join(f"\toutput[{i}]={name}\n" for i, name in enumerate(self._output_names))
+        return f"Symbol Outputs:\n{outputs}{self.handle.debug_str()}"
 
     def memory_report(self) -> dict[str, int]:
         """Return bytes: arena_bytes, unshared_bytes (without sharing), output_bytes, constant_bytes."""

@@ -1,4 +1,4 @@
-"""Random numbers: `mx.random`. One stream, seeded by `seed`; equal seeds give equal results on any machine."""
+"""Random numbers: `mx.random`. One stream, seeded by `seed`: equal seeds give equal results anywhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def set_state(state: tuple[int, int]) -> None:
 
 
 def numpy_generator() -> np.random.Generator:
-    """Return a NumPy generator that depends on the seed and on the draws so far, and takes one draw itself."""
+    """Return a NumPy generator that depends on the seed and the draws so far, and takes one draw itself."""
     return np.random.Generator(np.random.Philox(key=[_core.random_state()[0], _core.next_random_stream()]))
 
 
@@ -50,7 +50,13 @@ def _sample(op: str, shape: Any, dtype: Any, ctx: Any, out: Any, **params: Any) 
 
 
 def uniform(
-    low: float = 0, high: float = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None, **kwargs: Any
+    low: float = 0,
+    high: float = 1,
+    shape: Any = None,
+    dtype: Any = None,
+    ctx: Any = None,
+    out: Any = None,
+    **kwargs: Any,
 ) -> Any:
     """Draw from the uniform distribution over [low, high).
 
@@ -61,7 +67,13 @@ def uniform(
 
 
 def normal(
-    loc: float = 0, scale: float = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None, **kwargs: Any
+    loc: float = 0,
+    scale: float = 1,
+    shape: Any = None,
+    dtype: Any = None,
+    ctx: Any = None,
+    out: Any = None,
+    **kwargs: Any,
 ) -> Any:
     """Draw from the normal distribution of mean `loc` and standard deviation `scale`.
 

@@ -96,7 +96,9 @@ def test_random_graph(seed):
         executor.backward([nd.array(w, dtype=dtype) for w in weights])
         gradients[dtype] = {n: g.asnumpy() for n, g in grads.items()}
         for n, a in values.items():
-            np.testing.assert_array_equal(arrays[n].asnumpy(), a.astype(dtype), err_msg="an argument was overwritten")
+            np.testing.assert_array_equal(
+                arrays[n].asnumpy(), a.astype(dtype), err_msg="an argument was overwritten"
+            )
     for n in values:
         scale = np.abs(gradients["float64"][n]).max() + 1e-6
         assert_close(gradients["float32"][n], gradients["float64"][n].astype("f"), 1e-4, 2e-5 * scale, n)
@@ -162,7 +164,9 @@ def residual():
     first = conv(var("data"), "c1")
     second = mx.sym.Activation(mx.sym.BatchNorm(first, name="bn1"), act_type="relu")
     third = mx.sym.BatchNorm(conv(second, "c2", no_bias=True), name="bn2", fix_gamma=False)
-    return mx.sym.Pooling(mx.sym.Activation(third + first, act_type="relu"), kernel=(2, 2), stride=(2, 2), pool_type="avg")
+    return mx.sym.Pooling(
+        mx.sym.Activation(third + first, act_type="relu"), kernel=(2, 2), stride=(2, 2), pool_type="avg"
+    )
 
 
 def grouped():
@@ -199,8 +203,22 @@ def dropout_of_nothing():
     return mx.sym.Dropout(mx.sym.Activation(conv(var("data"), "c"), act_type="relu"), p=0.0)
 
 
-PATTERNS = [conv_relu, conv_sum_relu, two_users, relu_twice, conv_bn_relu, conv_bn_fixed, bn_conv_shared, residual, grouped, dense_chain, pools,
-            inception, scalar_chain, dropout_of_nothing]
+PATTERNS = [
+    conv_relu,
+    conv_sum_relu,
+    two_users,
+    relu_twice,
+    conv_bn_relu,
+    conv_bn_fixed,
+    bn_conv_shared,
+    residual,
+    grouped,
+    dense_chain,
+    pools,
+    inception,
+    scalar_chain,
+    dropout_of_nothing,
+]
 DATA = (2, 4, 6, 5)
 
 
@@ -208,7 +226,10 @@ def inputs_of(net, dtype):
     rs = np.random.RandomState(1)
     shapes, _, aux_shapes = net.infer_shape(data=DATA)
     arrays = {n: nd.array(rs.uniform(-1, 1, s), dtype=dtype) for n, s in zip(net.list_arguments(), shapes)}
-    aux = {n: nd.array(rs.uniform(0.5, 1.5, s), dtype=dtype) for n, s in zip(net.list_auxiliary_states(), aux_shapes)}
+    aux = {
+        n: nd.array(rs.uniform(0.5, 1.5, s), dtype=dtype)
+        for n, s in zip(net.list_auxiliary_states(), aux_shapes)
+    }
     return arrays, aux
 
 
@@ -235,14 +256,20 @@ def test_fused_and_unfused_agree(make):
     if IS_MXNET and make is bn_conv_shared:
         pytest.skip("MXNet may update moving averages in either order")
     net = make()
-    plain, watched, exact = run_pattern(net, "float32"), run_pattern(net, "float32", monitored=True), run_pattern(net, "float64")
+    plain, watched, exact = (
+        run_pattern(net, "float32"),
+        run_pattern(net, "float32", monitored=True),
+        run_pattern(net, "float64"),
+    )
     for name, array in exact.items():
         scale = np.abs(array).max() + 0.1  # a bias before BatchNorm has no gradient but noise
         for found in (plain, watched):
             assert_close(found[name], array.astype("f"), 1e-3, 2e-5 * scale, f"{make.__name__} {name}")
 
 
-@pytest.mark.parametrize("make", [m for m in PATTERNS if m is not dropout_of_nothing], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "make", [m for m in PATTERNS if m is not dropout_of_nothing], ids=lambda f: f.__name__
+)
 def test_prediction_equals_the_nodes_one_by_one(make):
     net = make()
     arrays, aux = inputs_of(net, "float64")
@@ -295,7 +322,9 @@ def test_an_argument_may_be_an_output():
 def test_one_output_twice():
     a = var("a")
     both = a * a
-    executor = mx.sym.Group([both, both]).bind(mx.cpu(), {"a": nd.array([3.0])}, args_grad={"a": nd.zeros((1,))})
+    executor = mx.sym.Group([both, both]).bind(
+        mx.cpu(), {"a": nd.array([3.0])}, args_grad={"a": nd.zeros((1,))}
+    )
     assert [o.asscalar() for o in executor.forward(is_train=True)] == [9, 9]
     executor.backward([nd.array([1.0]), nd.array([10.0])])
     assert executor.grad_dict["a"].asscalar() == 66
@@ -315,14 +344,20 @@ def test_an_inner_node_may_be_an_output_too():
 def test_common_subexpressions_keep_their_gradients():
     a = var("a")
     net = mx.sym.tanh(a) * mx.sym.tanh(a)
-    executor = net.bind(mx.cpu(), {"a": nd.array([0.5], dtype="float64")}, args_grad={"a": nd.zeros((1,), dtype="float64")})
+    executor = net.bind(
+        mx.cpu(), {"a": nd.array([0.5], dtype="float64")}, args_grad={"a": nd.zeros((1,), dtype="float64")}
+    )
     executor.forward(is_train=True)
     executor.backward(nd.ones((1,), dtype="float64"))
     assert_close(executor.grad_dict["a"], np.array([2 * np.tanh(0.5) * (1 - np.tanh(0.5) ** 2)]))
 
 
 def test_random_nodes_are_no_common_subexpression():
-    draws = mx.sym.Group([mx.sym.random_uniform(shape=(5,)), mx.sym.random_uniform(shape=(5,))]).bind(mx.cpu(), {}).forward()
+    draws = (
+        mx.sym.Group([mx.sym.random_uniform(shape=(5,)), mx.sym.random_uniform(shape=(5,))])
+        .bind(mx.cpu(), {})
+        .forward()
+    )
     assert not np.array_equal(draws[0].asnumpy(), draws[1].asnumpy())
 
 
@@ -336,7 +371,9 @@ def test_two_dropouts_of_one_input_differ():
 def test_dead_branches_do_not_run_or_count():
     split = mx.sym.SliceChannel(var("a"), num_outputs=2)
     gradient = nd.array(np.full((2, 4), 7.0))
-    executor = (split[1] * 3).bind(mx.cpu(), {"a": nd.array(np.arange(8).reshape(2, 4))}, args_grad={"a": gradient})
+    executor = (split[1] * 3).bind(
+        mx.cpu(), {"a": nd.array(np.arange(8).reshape(2, 4))}, args_grad={"a": gradient}
+    )
     executor.forward(is_train=True)
     executor.backward(nd.ones((2, 2)))
     assert gradient.asnumpy().tolist() == [[0, 0, 3, 3], [0, 0, 3, 3]]

@@ -539,7 +539,10 @@ def idx_bytes(*dims, magic=2051, data=b""):
         (gzip.compress(idx_bytes(2, 2, 2, data=b"x" * 7), mtime=0), "data ends at byte 23, expected 8 bytes"),
         (gzip.compress(idx_bytes(2**31, 2**31, 2**31), mtime=0), "the file can hold at most"),
         (gzip.compress(idx_bytes(2, 20, 2, data=bytes(range(80))), mtime=0)[:-30], "damaged gzip stream"),
-        (gzip.compress(idx_bytes(2, 2, 2, data=b"x" * 8), mtime=0)[:10] + b"junkjunkjunk", "damaged gzip stream"),
+        (
+            gzip.compress(idx_bytes(2, 2, 2, data=b"x" * 8), mtime=0)[:10] + b"junkjunkjunk",
+            "damaged gzip stream",
+        ),
     ],
 )
 def test_bad_idx_files(content, message, tmp_path):

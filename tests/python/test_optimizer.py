@@ -267,9 +267,7 @@ def test_plan_notices_loaded_states():
     updater.set_states(saved)
     weight[:] = 0
     plan()
-    np.testing.assert_allclose(
-        weight.asnumpy(), -1.9, rtol=1e-6
-    )  # momentum -1 decays to -0.9, minus 1
+    np.testing.assert_allclose(weight.asnumpy(), -1.9, rtol=1e-6)  # momentum -1 decays to -0.9, minus 1
 
 
 @ours_only

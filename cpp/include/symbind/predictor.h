@@ -23,8 +23,9 @@ class Predictor {
  public:
   using Shapes = std::map<std::string, std::vector<int64_t>>;
 
-  // Reads both files (of any MXNet version) and compiles the graph for these input shapes. Labels of loss outputs need
-  // no shape. Throws Error, naming file, node or parameter, when something is missing or does not fit.
+  // Reads both files (of any MXNet version) and compiles the graph for these input shapes. Labels of loss
+  // outputs need no shape. Throws Error, naming file, node or parameter, when something is missing or does
+  // not fit.
   Predictor(const std::string& symbol_file, const std::string& params_file, const Shapes& input_shapes);
   ~Predictor();
   Predictor(Predictor&&) noexcept;

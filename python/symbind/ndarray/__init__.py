@@ -1,25 +1,6 @@
 """Arrays on a device: `mx.nd`. Every visible operator of the engine is a function here."""
 
 from . import _internal, op, random
-from .ndarray import (
-    NDArray,
-    arange,
-    array,
-    concatenate,
-    empty,
-    eye,
-    from_dlpack,
-    from_numpy,
-    full,
-    imdecode,
-    linspace,
-    moveaxis,
-    ones,
-    onehot_encode,
-    to_dlpack_for_read,
-    waitall,
-    zeros,
-)
 from .arithmetic import (
     add,
     divide,
@@ -40,6 +21,24 @@ from .arithmetic import (
     power,
     subtract,
     true_divide,
+)
+from .ndarray import (
+    NDArray,
+    arange,
+    array,
+    concatenate,
+    empty,
+    eye,
+    from_dlpack,
+    from_numpy,
+    full,
+    linspace,
+    moveaxis,
+    onehot_encode,
+    ones,
+    to_dlpack_for_read,
+    waitall,
+    zeros,
 )
 from .utils import load, load_frombuffer, save
 

@@ -22,7 +22,9 @@ def _binary(name: str, array_op: str, scalar_op: str, reverse_op: str, python: C
             elif isinstance(rhs, _NUMBERS):
                 made = _core.invoke(scalar_op, [lhs.handle], {"scalar": _number(rhs)}, target)[0]
             else:
-                raise TypeError(f"[{name}] unsupported operand: got {type(rhs).__name__}, expected NDArray or number")
+                raise TypeError(
+                    f"[{name}] unsupported operand: got {type(rhs).__name__}, expected NDArray or number"
+                )
         elif isinstance(rhs, NDArray) and isinstance(lhs, _NUMBERS):
             made = _core.invoke(reverse_op, [rhs.handle], {"scalar": _number(lhs)}, target)[0]
         elif isinstance(lhs, _NUMBERS) and isinstance(rhs, _NUMBERS):
@@ -43,7 +45,9 @@ def _binary(name: str, array_op: str, scalar_op: str, reverse_op: str, python: C
 
 
 def _number(value: Any) -> str:
-    return repr(value.item() if isinstance(value, np.generic) else float(value) if isinstance(value, bool) else value)
+    return repr(
+        value.item() if isinstance(value, np.generic) else float(value) if isinstance(value, bool) else value
+    )
 
 
 def _compare(test: Callable) -> Callable:
@@ -62,9 +66,15 @@ minimum = _binary("minimum", "broadcast_minimum", "_minimum_scalar", "_minimum_s
 hypot = _binary("hypot", "broadcast_hypot", "_hypot_scalar", "_hypot_scalar", np.hypot)
 equal = _binary("equal", "broadcast_equal", "_equal_scalar", "_equal_scalar", _compare(lambda a, b: a == b))
 not_equal = _binary(
-    "not_equal", "broadcast_not_equal", "_not_equal_scalar", "_not_equal_scalar", _compare(lambda a, b: a != b)
+    "not_equal",
+    "broadcast_not_equal",
+    "_not_equal_scalar",
+    "_not_equal_scalar",
+    _compare(lambda a, b: a != b),
 )
-greater = _binary("greater", "broadcast_greater", "_greater_scalar", "_lesser_scalar", _compare(lambda a, b: a > b))
+greater = _binary(
+    "greater", "broadcast_greater", "_greater_scalar", "_lesser_scalar", _compare(lambda a, b: a > b)
+)
 greater_equal = _binary(
     "greater_equal",
     "broadcast_greater_equal",
@@ -72,7 +82,9 @@ greater_equal = _binary(
     "_lesser_equal_scalar",
     _compare(lambda a, b: a >= b),
 )
-lesser = _binary("lesser", "broadcast_lesser", "_lesser_scalar", "_greater_scalar", _compare(lambda a, b: a < b))
+lesser = _binary(
+    "lesser", "broadcast_lesser", "_lesser_scalar", "_greater_scalar", _compare(lambda a, b: a < b)
+)
 lesser_equal = _binary(
     "lesser_equal",
     "broadcast_lesser_equal",

@@ -1,4 +1,4 @@
-"""NDArray indexing. Element selection follows NumPy; what lies side by side in memory comes back as a view."""
+"""NDArray indexing. Selection follows NumPy; what lies side by side in memory comes back as a view."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def _numpy_key(key: Any) -> Any:
 
 def _is_basic(key: Any) -> bool:
     keys = key if isinstance(key, tuple) else (key,)
-    return all(isinstance(k, (int, np.integer, slice, type(None), type(Ellipsis))) and not isinstance(k, bool) for k in keys)
+    return all(
+        isinstance(k, (int, np.integer, slice, type(None), type(Ellipsis))) and not isinstance(k, bool)
+        for k in keys
+    )
 
 
 def get(array: NDArray, key: Any) -> NDArray:
@@ -76,20 +79,26 @@ def put(array: NDArray, key: Any, value: Any) -> None:
     source = value.handle.view_numpy() if isinstance(value, NDArray) else np.asarray(value)
     target_shape = view[_numpy_key(key)].shape
     if source.ndim > len(target_shape):  # leading axes of length 1 may be left out
-        source = source.reshape(source.shape[source.ndim - len(target_shape) :]) if source.size == np.prod(
-            source.shape[source.ndim - len(target_shape) :], dtype=np.int64
-        ) else source
+        source = (
+            source.reshape(source.shape[source.ndim - len(target_shape) :])
+            if source.size == np.prod(source.shape[source.ndim - len(target_shape) :], dtype=np.int64)
+            else source
+        )
     view[_numpy_key(key)] = source
 
 
 def reshaped(shape: tuple[int, ...], codes: tuple, reverse: bool) -> tuple[int, ...]:
-    """Return the shape that `codes` (the special values of Reshape) make of `shape`; fails with a ValueError."""
+    """Return the shape that `codes` (the special values of Reshape) make of `shape`, or raise ValueError."""
     codes = tuple(int(c) for c in codes)
     if all(c > 0 for c in codes) or codes == (-1,):
         size = int(np.prod(shape, dtype=np.int64))
         return (size,) if codes == (-1,) else codes
     symbol = _core.make_op(
-        "Reshape", "reshape", {"shape": str(codes), "reverse": str(bool(reverse))}, [_core.variable("data", {})], {}
+        "Reshape",
+        "reshape",
+        {"shape": str(codes), "reverse": str(bool(reverse))},
+        [_core.variable("data", {})],
+        {},
     )
     _, _, outs, _ = symbol.infer_shape({"data": shape}, True, -1)
     return tuple(outs[0])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable
 
 import numpy as np
 
@@ -22,8 +23,8 @@ def _wrap(handle: _core.NDArray) -> NDArray:
 class NDArray:
     """A dense array. Arrays are made by `array`, `zeros`, ... and by operators.
 
-    Indexing with integers and slices gives views of the same memory where the elements lie side by side, copies
-    otherwise. Comparisons give arrays of 0 and 1 of the same dtype.
+    Indexing with integers and slices gives views of the same memory where the elements lie side by side,
+    copies otherwise. Comparisons give arrays of 0 and 1 of the same dtype.
     """
 
     __slots__ = ("__weakref__", "handle", "writable")
@@ -36,7 +37,7 @@ class NDArray:
         self.handle = handle
         self.writable = writable
 
-    # -- facts -----------------------------------------------------------------------------------------------------
+    # -- facts -----------------------------------------------------------------------------------------------
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of every axis."""
@@ -82,7 +83,7 @@ class NDArray:
         dims = "x".join(str(d) for d in self.shape)
         return f"\n{self.asnumpy()!s}\n<{type(self).__name__} {dims} @{self.context}>"
 
-    # -- exchange with NumPy ---------------------------------------------------------------------------------------
+    # -- exchange with NumPy ---------------------------------------------------------------------------------
     def asnumpy(self) -> np.ndarray:
         """Return the values as a NumPy array of their own."""
         return self.handle.to_numpy()
@@ -90,7 +91,9 @@ class NDArray:
     def asscalar(self) -> Any:
         """Return the only element as a Python scalar of NumPy's type. Raises ValueError unless size is 1."""
         if self.size != 1:
-            raise ValueError(f"[asscalar] The current array is not a scalar: got shape {self.shape}, expected size 1")
+            raise ValueError(
+                f"[asscalar] The current array is not a scalar: got shape {self.shape}, expected size 1"
+            )
         return self.asnumpy().reshape(-1)[0]
 
     item = asscalar
@@ -150,7 +153,7 @@ class NDArray:
     def __deepcopy__(self, memo: dict) -> NDArray:
         return self.copy()
 
-    # -- copies and moves ------------------------------------------------------------------------------------------
+    # -- copies and moves ------------------------------------------------------------------------------------
     def copy(self) -> NDArray:
         """Return a copy on the same device."""
         return self.copyto(self.context)
@@ -206,7 +209,7 @@ class NDArray:
     def wait_to_write(self) -> None:
         """Return at once: execution is synchronous."""
 
-    # -- indexing --------------------------------------------------------------------------------------------------
+    # -- indexing --------------------------------------------------------------------------------------------
     def __getitem__(self, key: Any) -> NDArray:
         return indexing.get(self, key)
 
@@ -249,14 +252,16 @@ class NDArray:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         source = (1,) * (len(shape) - self.ndim) + self.shape
         if len(source) != len(shape) or any(s not in (1, t) for s, t in zip(source, shape)):
-            raise ValueError(f"operands could not be broadcast together with remapped shapes: {self.shape} {shape}")
+            raise ValueError(
+                f"operands could not be broadcast together with remapped shapes: {self.shape} {shape}"
+            )
         return _op("broadcast_to")(self.reshape(source), shape=shape)
 
     def broadcast_like(self, other: NDArray) -> NDArray:
         """Return the array repeated along axes of length 1 until it has the shape of `other`."""
         return self.broadcast_to(other.shape)
 
-    # -- arithmetic ------------------------------------------------------------------------------------------------
+    # -- arithmetic ------------------------------------------------------------------------------------------
     def __neg__(self) -> NDArray:
         return _arith("multiply")(self, -1.0)
 
@@ -321,14 +326,19 @@ def _add_operators() -> None:
         setattr(NDArray, f"__r{dunder}__", reflected(name))
         if dunder != "pow":
             setattr(NDArray, f"__i{dunder}__", in_place(name))
-    for dunder, name in (("gt", "greater"), ("ge", "greater_equal"), ("lt", "lesser"), ("le", "lesser_equal")):
+    for dunder, name in (
+        ("gt", "greater"),
+        ("ge", "greater_equal"),
+        ("lt", "lesser"),
+        ("le", "lesser_equal"),
+    ):
         setattr(NDArray, f"__{dunder}__", forward(name))
 
 
 _add_operators()
 
 
-# -- creation ------------------------------------------------------------------------------------------------------
+# -- creation ------------------------------------------------------------------------------------------------
 def _shape_of(shape: Any) -> tuple[int, ...]:
     return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
 
@@ -344,7 +354,9 @@ def empty(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str 
     return _make(shape, ctx, dtype, False)
 
 
-def zeros(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None, **kwargs: Any) -> NDArray:
+def zeros(
+    shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None, **kwargs: Any
+) -> NDArray:
     """Return an array of zeros. shape : int or tuple. dtype : default float32."""
     return _make(shape, ctx, dtype, True)
 
@@ -354,7 +366,9 @@ def ones(shape: Any, ctx: Context | None = None, dtype: Any = None, **kwargs: An
     return full(shape, 1, ctx, dtype)
 
 
-def full(shape: Any, val: float, ctx: Context | None = None, dtype: Any = mx_real_t, out: NDArray | None = None) -> NDArray:
+def full(
+    shape: Any, val: float, ctx: Context | None = None, dtype: Any = mx_real_t, out: NDArray | None = None
+) -> NDArray:
     """Return an array filled with `val`. shape : int or tuple. dtype : default float32."""
     result = _make(shape, ctx, dtype, False) if out is None else out
     result.handle.fill(float(val))
@@ -411,7 +425,7 @@ def arange(
     ctx: Context | None = None,
     dtype: Any = mx_real_t,
 ) -> NDArray:
-    """Return evenly spaced values from [start, stop), each `repeat` times; with one argument from [0, start)."""
+    """Return evenly spaced values from [start, stop), each `repeat` times; `arange(n)` starts at 0."""
     if stop is None:
         start, stop = 0, start
     values = np.arange(start, stop, step)
@@ -419,13 +433,20 @@ def arange(
 
 
 def linspace(
-    start: float, stop: float, num: int, endpoint: bool = True, ctx: Context | None = None, dtype: Any = mx_real_t
+    start: float,
+    stop: float,
+    num: int,
+    endpoint: bool = True,
+    ctx: Context | None = None,
+    dtype: Any = mx_real_t,
 ) -> NDArray:
     """Return `num` evenly spaced values from `start` to `stop`."""
     return array(np.linspace(start, stop, num, endpoint), ctx, dtype)
 
 
-def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = mx_real_t, **kwargs: Any) -> NDArray:
+def eye(
+    N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = mx_real_t, **kwargs: Any
+) -> NDArray:
     """Return an (N, M or N) array with ones on diagonal `k`."""
     return array(np.eye(int(N), int(M) or int(N), int(k)), ctx, dtype)
 
@@ -459,24 +480,90 @@ def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
     return out
 
 
-def imdecode(str_img: bytes, **kwargs: Any) -> NDArray:
-    """Decode an image; see `mx.image.imdecode`."""
-    from ..image import imdecode as decode
-
-    return decode(str_img, **kwargs)
-
-
 def waitall() -> None:
     """Return at once: execution is synchronous."""
 
 
-_FLUENT = (
-    "abs arccos arccosh arcsin arcsinh arctan arctanh argmax argmax_channel argmin argsort cbrt ceil clip cos cosh "
-    "degrees depth_to_space diag exp expand_dims expm1 fix flatten flip floor log log10 log1p log2 log_softmax max "
-    "mean min nanprod nansum norm one_hot ones_like pad pick prod radians rcbrt reciprocal relu repeat rint round "
-    "rsqrt shape_array sigmoid sign sin sinh size_array slice slice_axis slice_like softmax softmin sort "
-    "space_to_depth split split_v2 sqrt square squeeze sum swapaxes take tan tanh tile topk transpose trunc zeros_like"
-).split()
+_FLUENT = [
+    "abs",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "argmax",
+    "argmax_channel",
+    "argmin",
+    "argsort",
+    "cbrt",
+    "ceil",
+    "clip",
+    "cos",
+    "cosh",
+    "degrees",
+    "depth_to_space",
+    "diag",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "fix",
+    "flatten",
+    "flip",
+    "floor",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "log_softmax",
+    "max",
+    "mean",
+    "min",
+    "nanprod",
+    "nansum",
+    "norm",
+    "one_hot",
+    "ones_like",
+    "pad",
+    "pick",
+    "prod",
+    "radians",
+    "rcbrt",
+    "reciprocal",
+    "relu",
+    "repeat",
+    "rint",
+    "round",
+    "rsqrt",
+    "shape_array",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "size_array",
+    "slice",
+    "slice_axis",
+    "slice_like",
+    "softmax",
+    "softmin",
+    "sort",
+    "space_to_depth",
+    "split",
+    "split_v2",
+    "sqrt",
+    "square",
+    "squeeze",
+    "sum",
+    "swapaxes",
+    "take",
+    "tan",
+    "tanh",
+    "tile",
+    "topk",
+    "transpose",
+    "trunc",
+    "zeros_like",
+]
 
 
 def _add_fluent_methods() -> None:

@@ -85,13 +85,13 @@ def _populate(namespace: dict[str, Any]) -> None:
     """Give a module one function per public operator, made at first use (module __getattr__ and __dir__)."""
     public = [n for n in op_table() if not n.startswith("_") and python_name(n) and n not in namespace]
 
-    def __getattr__(name: str) -> Any:  # noqa: N807
+    def __getattr__(name: str) -> Any:
         if name in op_table() and not name.startswith("__"):
             namespace[name] = function(name)
             return namespace[name]
         raise AttributeError(f"module '{namespace['__name__']}' has no attribute '{name}'")
 
-    def __dir__() -> list[str]:  # noqa: N807
+    def __dir__() -> list[str]:
         return sorted({*namespace, *public})
 
     namespace["__getattr__"] = __getattr__

@@ -22,8 +22,8 @@ def _unpack(arrays: list, names: list[str], notes: list[str]) -> list[NDArray] |
 def load(fname: str | os.PathLike) -> list[NDArray] | dict[str, NDArray]:
     """Load arrays from a file that `save` or MXNet (any version) wrote.
 
-    Returns a dict when the arrays have names, a list otherwise. Raises MXNetError, naming file, entry and byte, for
-    a file that is damaged or of another kind; reading never runs code from the file.
+    Returns a dict when the arrays have names, a list otherwise. Raises MXNetError, naming file, entry and
+    byte, for a file that is damaged or of another kind; reading never runs code from the file.
     """
     return _unpack(*_core.load_ndarrays(fname))
 
@@ -47,7 +47,9 @@ def save(fname: str | os.PathLike, data: Any) -> None:
     elif isinstance(data, (list, tuple)):
         names, arrays = [], list(data)
     else:
-        raise ValueError(f"[nd.save] got {type(data).__name__}, expected an NDArray, or a list or dict of NDArrays")
+        raise ValueError(
+            f"[nd.save] got {type(data).__name__}, expected an NDArray, or a list or dict of NDArrays"
+        )
     for a in arrays:
         if not isinstance(a, NDArray):
             raise TypeError(f"[nd.save] only NDArrays can be saved, got {type(a).__name__}")

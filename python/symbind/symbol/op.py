@@ -15,7 +15,9 @@ def make_function(entry: OpEntry) -> Callable:
     """Make the function of one operator name."""
     hint = entry.name.lower()
 
-    def function(*args: Any, name: str | None = None, attr: dict[str, str] | None = None, **kwargs: Any) -> Symbol:
+    def function(
+        *args: Any, name: str | None = None, attr: dict[str, str] | None = None, **kwargs: Any
+    ) -> Symbol:
         inputs, attrs = split_positional(entry, args, Symbol)
         named = {}
         omits = any(s is None for s in inputs)  # `None in inputs` would compare symbols, which makes nodes
@@ -76,13 +78,13 @@ def _populate(namespace: dict[str, Any]) -> None:
     """Give a module one function per public operator, made at first use (module __getattr__ and __dir__)."""
     public = [n for n in op_table() if not n.startswith("_") and python_name(n) and n not in namespace]
 
-    def __getattr__(name: str) -> Any:  # noqa: N807
+    def __getattr__(name: str) -> Any:
         if name in op_table() and not name.startswith("__"):
             namespace[name] = function(name)
             return namespace[name]
         raise AttributeError(f"module '{namespace['__name__']}' has no attribute '{name}'")
 
-    def __dir__() -> list[str]:  # noqa: N807
+    def __dir__() -> list[str]:
         return sorted({*namespace, *public})
 
     namespace["__getattr__"] = __getattr__

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator, Sequence
 from numbers import Number
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable
 
 import numpy as np
 
@@ -35,10 +36,10 @@ class Symbol:
     def __repr__(self) -> str:
         name = self.name
         if name is None:
-            return f"<{type(self).__name__} group [{', '.join(i.name for i in self)}]>"
+            return f"<{type(self).__name__} group [{', '.join(str(i.name) for i in self)}]>"
         return f"<{type(self).__name__} {name}>"
 
-    # -- outputs ---------------------------------------------------------------------------------------------------
+    # -- outputs ---------------------------------------------------------------------------------------------
     def __len__(self) -> int:
         return len(self.handle)
 
@@ -51,7 +52,9 @@ class Symbol:
             names = self.list_outputs()
             hits = [i for i, n in enumerate(names) if n == index]
             if not hits:
-                raise ValueError(f"[Symbol] Cannot find output that matches name '{index}'; there is {names[:20]}")
+                raise ValueError(
+                    f"[Symbol] Cannot find output that matches name '{index}'; there is {names[:20]}"
+                )
             if len(hits) > 1:
                 raise ValueError(f"[Symbol] There are multiple outputs with name '{index}'")
             index = hits[0]
@@ -98,16 +101,20 @@ class Symbol:
         children = Symbol(self.handle.get_children())
         return children if len(children) else None
 
-    # -- composition -----------------------------------------------------------------------------------------------
+    # -- composition -----------------------------------------------------------------------------------------
     def __call__(self, *args: Symbol, name: str | None = None, **kwargs: Symbol) -> Symbol:
         """Return a copy in which variables are replaced, by position or by name."""
         if args and kwargs:
-            raise TypeError("compose only accept input Symbols either as positional or keyword arguments, not both")
+            raise TypeError(
+                "compose only accept input Symbols either as positional or keyword arguments, not both"
+            )
         for value in (*args, *kwargs.values()):
             if not isinstance(value, Symbol):
                 raise TypeError(f"Compose expect `Symbol` as arguments, got {type(value).__name__}")
         return Symbol(
-            self.handle.compose(name or "", [a.handle for a in args], {k: v.handle for k, v in kwargs.items()})
+            self.handle.compose(
+                name or "", [a.handle for a in args], {k: v.handle for k, v in kwargs.items()}
+            )
         )
 
     def __copy__(self) -> Symbol:
@@ -122,7 +129,7 @@ class Symbol:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.handle = load_json(state["handle"]).handle
 
-    # -- attributes ------------------------------------------------------------------------------------------------
+    # -- attributes ------------------------------------------------------------------------------------------
     def attr(self, key: str) -> str | None:
         """Return one attribute of the node, None when it is not set.
 
@@ -136,7 +143,9 @@ class Symbol:
     def list_attr(self, recursive: bool = False) -> dict[str, str]:
         """Return the attributes of the node."""
         if recursive:
-            raise DeprecationWarning("Symbol.list_attr with recursive=True has been deprecated. Please use attr_dict instead.")
+            raise DeprecationWarning(
+                "Symbol.list_attr with recursive=True has been deprecated. Please use attr_dict instead."
+            )
         return _public_attrs(self.handle.list_attr())
 
     def attr_dict(self) -> dict[str, dict[str, str]]:
@@ -152,7 +161,7 @@ class Symbol:
                 raise ValueError("Set Attr only accepts string values")
             self.handle.set_attr(key, value)
 
-    # -- inference -------------------------------------------------------------------------------------------------
+    # -- inference -------------------------------------------------------------------------------------------
     def _shape_hints(self, args: tuple, kwargs: dict[str, Any], what: str) -> dict[str, Any]:
         if args and kwargs:
             raise ValueError(f"Can only specify known argument {what}s either by positional or kwargs way.")
@@ -162,8 +171,8 @@ class Symbol:
     def infer_shape(self, *args: Any, **kwargs: Any) -> tuple:
         """Infer shapes from known argument shapes (0 = unknown dimension), by position or name.
 
-        Returns (arg_shapes, out_shapes, aux_shapes), or (None, None, None) with a warning when something stays
-        unknown. Raises MXNetError, naming the node, when the shapes contradict each other.
+        Returns (arg_shapes, out_shapes, aux_shapes), or (None, None, None) with a warning when something
+        stays unknown. Raises MXNetError, naming the node, when the shapes contradict each other.
         """
         complete, arg_shapes, out_shapes, aux_shapes = self._infer_shape(args, kwargs, False)
         if not complete:
@@ -184,15 +193,17 @@ class Symbol:
         hints = self._shape_hints(args, kwargs, "shape")
         for name, shape in hints.items():
             if not isinstance(shape, (tuple, list)):
-                raise TypeError(f"Arguments need to be shapes (tuple), but '{name}' is {type(shape).__name__}.")
+                raise TypeError(
+                    f"Arguments need to be shapes (tuple), but '{name}' is {type(shape).__name__}."
+                )
         complete, *groups = self.handle.infer_shape(hints, partial, 0)
         return (complete, *([() if s is None else s for s in group] for group in groups))
 
     def infer_type(self, *args: Any, **kwargs: Any) -> tuple:
         """Infer dtypes from known ones.
 
-        Returns (arg_types, out_types, aux_types) of NumPy scalar types, or (None, None, None) with a warning when
-        something stays unknown.
+        Returns (arg_types, out_types, aux_types) of NumPy scalar types, or (None, None, None) with a warning
+        when something stays unknown.
         """
         complete, groups = self._infer_type(args, kwargs)
         if not complete:
@@ -217,7 +228,9 @@ class Symbol:
     def _infer_for_bind(self, shapes: dict[str, tuple], dtypes: dict[str, Any], unknown: int = 0) -> tuple:
         """Return (arg_shapes, arg_types, aux_shapes, aux_types); `dtypes` maps names to arrays or dtypes."""
         # A scalar type such as numpy.float32 has an attribute dtype too, but it is no dtype.
-        flags = {k: dtype_flag(v if isinstance(v, type) else getattr(v, "dtype", v)) for k, v in dtypes.items()}
+        flags = {
+            k: dtype_flag(v if isinstance(v, type) else getattr(v, "dtype", v)) for k, v in dtypes.items()
+        }
         arg_shapes, arg_types, aux_shapes, aux_types = self.handle.infer_for_bind(shapes, flags, unknown)
         return (
             arg_shapes,
@@ -226,7 +239,7 @@ class Symbol:
             [dtype_from_flag(t) for t in aux_types],
         )
 
-    # -- files -----------------------------------------------------------------------------------------------------
+    # -- files -----------------------------------------------------------------------------------------------
     def tojson(self, remove_amp_cast: bool = True) -> str:
         """Return the graph as text in MXNet's symbol format."""
         return _core.symbol_to_json(self.handle, remove_amp_cast)
@@ -254,7 +267,7 @@ class Symbol:
                 lines += [f"\t{k}={v}" for k, v in sorted(attrs.items())]
         return "\n".join(lines) + "\n"
 
-    # -- binding ---------------------------------------------------------------------------------------------------
+    # -- binding ---------------------------------------------------------------------------------------------
     def simple_bind(
         self,
         ctx: Context | None = None,
@@ -269,9 +282,9 @@ class Symbol:
     ) -> Any:
         """Infer all shapes from those of the inputs, allocate every array, and bind.
 
-        ctx : Context, default the current one. grad_req : 'write', 'add', 'null', or a list or dict by argument.
-        type_dict : dtypes by argument name. shared_exec : an executor to share parameters (those of the same name
-        and shape in `shared_arg_names`) and scratch memory with. kwargs : shapes of the inputs.
+        ctx : Context, default the current one. grad_req : 'write', 'add', 'null', or a list or dict by
+        argument. type_dict : dtypes by argument name. shared_exec : an executor to share parameters (those of
+        the same name and shape in `shared_arg_names`) and scratch memory with. kwargs : shapes of the inputs.
         Returns an Executor. Raises MXNetError, naming the node, when a shape stays unknown or does not fit.
         """
         ctx = current_context() if ctx is None else ctx
@@ -286,7 +299,8 @@ class Symbol:
         shared = shared_exec.arg_dict if shared_exec is not None else {}
         shared_grads = shared_exec.grad_dict if shared_exec is not None else {}
         buffer = shared_buffer if shared_buffer is not None else {}
-        args, grads = [], []
+        args: list[Any] = []
+        grads: list[Any] = []
         for name, shape, dtype, req in zip(names, arg_shapes, arg_types, reqs):
             may_share = shared_arg_names is None or name in shared_arg_names
             args.append(_shared_or_new(shared if may_share else {}, buffer, name, shape, dtype, ctx))
@@ -313,9 +327,9 @@ class Symbol:
     ) -> Any:
         """Bind to given arrays.
 
-        args : list (in the order of `list_arguments`) or dict of NDArray. args_grad : the same for gradients, which
-        may leave names out; None computes no gradient. grad_req : 'write', 'add', 'null', or a list or dict.
-        aux_states : list or dict for `list_auxiliary_states`. Returns an Executor.
+        args : list (in the order of `list_arguments`) or dict of NDArray. args_grad : the same for gradients,
+        which may leave names out; None computes no gradient. grad_req : 'write', 'add', 'null', or a list or
+        dict. aux_states : list or dict for `list_auxiliary_states`. Returns an Executor.
         """
         if not isinstance(ctx, Context):
             raise TypeError(f"Context type error: got {type(ctx).__name__}")
@@ -340,9 +354,11 @@ class Symbol:
 
     def grad(self, wrt: list[str]) -> Symbol:
         """Gradients come from `Executor.backward`; a symbol of its own is not made for them, as in MXNet."""
-        raise MXNetError("[Symbol.grad] gradients are computed by Executor.backward: bind the symbol and call it")
+        raise MXNetError(
+            "[Symbol.grad] gradients are computed by Executor.backward: bind the symbol and call it"
+        )
 
-    # -- operators that need values --------------------------------------------------------------------------------
+    # -- operators that need values --------------------------------------------------------------------------
     def __bool__(self) -> bool:
         raise NotImplementedForSymbol(self.__bool__, "bool")
 
@@ -374,7 +390,7 @@ class Symbol:
         """Raise: a symbol has no value."""
         raise NotImplementedForSymbol(self.backward, None)
 
-    # -- methods ---------------------------------------------------------------------------------------------------
+    # -- methods ---------------------------------------------------------------------------------------------
     def reshape(self, *args: Any, **kwargs: Any) -> Symbol:
         """Return the symbol under another shape: `reshape(2, 3)` or `reshape((2, 3))`."""
         if args and not isinstance(args[0], (tuple, list)):
@@ -386,7 +402,7 @@ class Symbol:
         return _op("Cast")(self, dtype=dtype)
 
     def __neg__(self) -> Symbol:
-        return self * -1.0
+        return _binary(self, -1.0, "_mul", "_mul_scalar")
 
     def __abs__(self) -> Symbol:
         return _op("abs")(self)
@@ -450,7 +466,10 @@ def _by_name(what: str, given: Any, names: list[str], allow_missing: bool) -> li
         arrays = [given.get(n) for n in names]
     elif isinstance(given, (list, tuple)):
         if len(given) != len(names):
-            raise ValueError(f"[bind] Length of {what} does not match the number of arguments: got {len(given)}, expected {len(names)}")
+            raise ValueError(
+                f"[bind] Length of {what} does not match the number of arguments: "
+                f"got {len(given)}, expected {len(names)}"
+            )
         arrays = list(given)
     else:
         raise TypeError(f"[bind] {what}: got {type(given).__name__}, expected a list or dict of NDArrays")
@@ -513,7 +532,7 @@ def _add_operators() -> None:
 _add_operators()
 
 
-# -- creation ------------------------------------------------------------------------------------------------------
+# -- creation ------------------------------------------------------------------------------------------------
 def Variable(
     name: str,
     attr: dict[str, str] | None = None,
@@ -528,9 +547,10 @@ def Variable(
 ) -> Symbol:
     """Make an input of a graph.
 
-    name : str. attr : attributes by name. shape : known shape, 0 = unknown dimension. lr_mult, wd_mult : what the
-    optimizer multiplies learning rate and weight decay by. dtype : NumPy dtype. init : an Initializer, or its JSON
-    text, that `init_params` uses for it. kwargs : further attributes; their names must be ``__like_this__``.
+    name : str. attr : attributes by name. shape : known shape, 0 = unknown dimension. lr_mult, wd_mult : what
+    the optimizer multiplies learning rate and weight decay by. dtype : NumPy dtype. init : an Initializer, or
+    its JSON text, that `init_params` uses for it. kwargs : further attributes; their names must be
+    ``__like_this__``.
     """
     if not isinstance(name, str):
         raise TypeError("Expect a string for variable `name`")
@@ -560,8 +580,8 @@ def Variable(
     for key, value in kwargs.items():
         if not (key.startswith("__") and key.endswith("__")):
             raise ValueError(
-                f"Attribute name={key} is not supported. Additional attributes must start and end with double "
-                f"underscores, e.g, __yourattr__"
+                f"Attribute name={key} is not supported. Additional attributes must start and end with "
+                f"double underscores, e.g, __yourattr__"
             )
         attrs[key] = str(value)
     return Symbol(_core.variable(name, attrs))
@@ -589,7 +609,8 @@ def load_json(json_str: str) -> Symbol:
     """Make a graph of the text of such a file."""
     if not isinstance(json_str, str):
         raise TypeError("fname required to be string")
-    return _loaded(*_core.symbol_from_json(json_str.encode("utf-8"), "<string>"))
+    text: Any = json_str.encode("utf-8")  # bytes are as good as str, which the stub asks for
+    return _loaded(*_core.symbol_from_json(text, "<string>"))
 
 
 def _loaded(handle: Any, notes: list[str]) -> Symbol:
@@ -644,7 +665,9 @@ def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Sym
     return _creation("_eye", N=N, M=M, k=k, dtype=dtype or mx_real_t, **kwargs)
 
 
-def linspace(start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None) -> Symbol:
+def linspace(
+    start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None
+) -> Symbol:
     """Make a symbol of `num` evenly spaced values from `start` to `stop`."""
     return _creation(
         "_linspace", start=start, stop=stop, num=num, endpoint=endpoint, name=name, dtype=dtype or mx_real_t
@@ -673,14 +696,90 @@ minimum = _either("minimum", "_Minimum", "_MinimumScalar", "_MinimumScalar", min
 hypot = _either("hypot", "_Hypot", "_HypotScalar", "_HypotScalar", np.hypot)
 modulo = _either("modulo", "_Mod", "_ModScalar", "_RModScalar", lambda a, b: a % b)
 
-_FLUENT = (
-    "abs arccos arccosh arcsin arcsinh arctan arctanh argmax argmax_channel argmin argsort broadcast_axes "
-    "broadcast_like broadcast_to cbrt ceil clip cos cosh degrees depth_to_space diag exp expand_dims expm1 fix flatten "
-    "flip floor log log10 log1p log2 log_softmax max mean min nanprod nansum norm one_hot ones_like pad pick prod "
-    "radians rcbrt reciprocal relu repeat reshape_like rint round rsqrt shape_array sigmoid sign sin sinh size_array "
-    "slice slice_axis slice_like softmax softmin sort space_to_depth split split_v2 sqrt square squeeze sum swapaxes "
-    "take tan tanh tile topk transpose trunc zeros_like"
-).split()
+_FLUENT = [
+    "abs",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "argmax",
+    "argmax_channel",
+    "argmin",
+    "argsort",
+    "broadcast_axes",
+    "broadcast_like",
+    "broadcast_to",
+    "cbrt",
+    "ceil",
+    "clip",
+    "cos",
+    "cosh",
+    "degrees",
+    "depth_to_space",
+    "diag",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "fix",
+    "flatten",
+    "flip",
+    "floor",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "log_softmax",
+    "max",
+    "mean",
+    "min",
+    "nanprod",
+    "nansum",
+    "norm",
+    "one_hot",
+    "ones_like",
+    "pad",
+    "pick",
+    "prod",
+    "radians",
+    "rcbrt",
+    "reciprocal",
+    "relu",
+    "repeat",
+    "reshape_like",
+    "rint",
+    "round",
+    "rsqrt",
+    "shape_array",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "size_array",
+    "slice",
+    "slice_axis",
+    "slice_like",
+    "softmax",
+    "softmin",
+    "sort",
+    "space_to_depth",
+    "split",
+    "split_v2",
+    "sqrt",
+    "square",
+    "squeeze",
+    "sum",
+    "swapaxes",
+    "take",
+    "tan",
+    "tanh",
+    "tile",
+    "topk",
+    "transpose",
+    "trunc",
+    "zeros_like",
+]
 
 
 def _add_fluent_methods() -> None:

@@ -20,7 +20,8 @@ struct Checkpoint {
     std::ofstream(symbol) << symbol_to_json(classifier());
     std::vector<NDArray> arrays;
     const std::vector<std::string> names{"arg:fc1_weight", "arg:fc1_bias", "arg:fc2_weight", "arg:fc2_bias"};
-    for (const Shape& s : {Shape{8, 5}, Shape{8}, Shape{3, 8}, Shape{3}}) arrays.push_back(make_zeros(s, DType::kFloat32));
+    for (const Shape& s : {Shape{8, 5}, Shape{8}, Shape{3, 8}, Shape{3}})
+      arrays.push_back(make_zeros(s, DType::kFloat32));
     save_ndarray_file(params, arrays, names);
   }
   ~Checkpoint() {
@@ -44,9 +45,10 @@ TEST_CASE("a checkpoint predicts without Python") {
 
 TEST_CASE("what does not fit is named") {
   const Checkpoint files;
-  CHECK_THROWS_WITH_AS(Predictor(files.symbol, files.params, {{"dta", {2, 5}}}), doctest::Contains("dta"), Error);
-  CHECK_THROWS_WITH_AS(Predictor("absent.json", files.params, {{"data", {2, 5}}}), doctest::Contains("absent.json"),
+  CHECK_THROWS_WITH_AS(Predictor(files.symbol, files.params, {{"dta", {2, 5}}}), doctest::Contains("dta"),
                        Error);
+  CHECK_THROWS_WITH_AS(Predictor("absent.json", files.params, {{"data", {2, 5}}}),
+                       doctest::Contains("absent.json"), Error);
   CHECK_THROWS_AS(Predictor(files.symbol, files.params, {{"data", {2, 6}}}), Error);
   Predictor predictor(files.symbol, files.params, {{"data", {2, 5}}});
   const float value = 0;

@@ -16,7 +16,8 @@ namespace {
 
 NDArray filled(const Shape& shape, std::vector<float> values) {
   NDArray a = make_ndarray(shape, DType::kFloat32);
-  for (int64_t i = 0; i < a.size(); ++i) a.data_as<float>()[i] = values[static_cast<size_t>(i) % values.size()];
+  for (int64_t i = 0; i < a.size(); ++i)
+    a.data_as<float>()[i] = values[static_cast<size_t>(i) % values.size()];
   return a;
 }
 
@@ -46,7 +47,8 @@ TEST_CASE("predictions are probabilities, in training and in prediction") {
   for (bool train : {false, true}) {
     executor.forward(train);
     const float* p = executor.outputs()[0].data_as<float>();
-    for (int row = 0; row < 4; ++row) CHECK(p[row * 3] + p[row * 3 + 1] + p[row * 3 + 2] == doctest::Approx(1));
+    for (int row = 0; row < 4; ++row)
+      CHECK(p[row * 3] + p[row * 3 + 1] + p[row * 3 + 2] == doctest::Approx(1));
   }
 }
 

@@ -70,7 +70,8 @@ TEST_CASE("a view is its input's memory") {
   const MemoryPlan plan = plan_memory(graph, request_for(graph));
   const int32_t flat = node_named(graph, "flat");
   CHECK(plan.is_view[flat]);
-  CHECK(plan.entries[graph.entry({flat, 0})].offset == plan.entries[graph.entry({node_named(graph, "t"), 0})].offset);
+  CHECK(plan.entries[graph.entry({flat, 0})].offset ==
+        plan.entries[graph.entry({node_named(graph, "t"), 0})].offset);
 }
 
 TEST_CASE("values of random graphs never overlap while they live") {

@@ -26,8 +26,9 @@ TEST_CASE("simplify computes equal nodes once, but never merges random ones") {
   simplify(graph, true);
   CHECK(count_ops(graph, "tanh") == 1);
   const AttrMap shape{{"shape", "(3,)"}};
-  const Symbol draws = apply("elemwise_add", "sum", {apply("_random_uniform", "u", {}, shape),
-                                                     apply("_random_uniform", "v", {}, shape)});
+  const Symbol draws =
+      apply("elemwise_add", "sum",
+            {apply("_random_uniform", "u", {}, shape), apply("_random_uniform", "v", {}, shape)});
   Graph random = inferred(apply("elemwise_add", "all", {draws, x}), {3});
   simplify(random, true);
   CHECK(count_ops(random, "_random_uniform") == 2);
@@ -50,7 +51,8 @@ TEST_CASE("fuse leaves an activation alone when its input has another reader") {
 }
 
 TEST_CASE("compact renumbers nodes, entries and outputs") {
-  Graph graph = inferred(apply("elemwise_add", "sum", {variable("data"), apply("tanh", "t", {variable("z")})}), {3});
+  Graph graph =
+      inferred(apply("elemwise_add", "sum", {variable("data"), apply("tanh", "t", {variable("z")})}), {3});
   std::vector<char> keep(graph.nodes.size(), 1);
   graph.outputs = {{node_named(graph, "t"), 0}};
   keep[node_named(graph, "sum")] = 0;

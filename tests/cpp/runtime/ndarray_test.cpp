@@ -32,7 +32,8 @@ TEST_CASE("conversion follows NumPy for values in range and is defined elsewhere
 }
 
 TEST_CASE("a GPU is refused with the remedy") {
-  CHECK_THROWS_WITH_AS(make_ndarray({1}, DType::kFloat32, {DeviceType::kGPU, 0}), doctest::Contains("mx.cpu()"), Error);
+  CHECK_THROWS_WITH_AS(make_ndarray({1}, DType::kFloat32, {DeviceType::kGPU, 0}),
+                       doctest::Contains("mx.cpu()"), Error);
 }
 
 TEST_CASE("Philox gives the published numbers") {
