@@ -1,7 +1,7 @@
 """Whole graphs: what fusing, in-place work and sharing of memory must not change.
 
-Random graphs are run bound (fused, planned), node by node, and against central differences; and the patterns that
-optimising passes look for are each built once by hand.
+Random graphs are run bound (fused, planned), node by node, and against central differences; and the patterns
+that optimising passes look for are each built once by hand.
 """
 
 import numpy as np
