@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keyword
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
@@ -104,3 +104,38 @@ def docstring(name: str, array_word: str) -> str:
 def python_name(name: str) -> bool:
     """Tell whether an operator name can be a function name."""
     return name.isidentifier() and not keyword.iskeyword(name)
+
+
+# Operators that arrays and symbols also have as methods.
+# fmt: off
+FLUENT_METHODS = (
+    "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "argmax", "argmax_channel",
+    "argmin", "argsort", "broadcast_axes", "broadcast_like", "broadcast_to", "cbrt", "ceil", "clip",
+    "cos", "cosh", "degrees", "depth_to_space", "diag", "exp", "expand_dims", "expm1", "fix", "flatten",
+    "flip", "floor", "log", "log10", "log1p", "log2", "log_softmax", "max", "mean", "min", "nanprod",
+    "nansum", "norm", "one_hot", "ones_like", "pad", "pick", "prod", "radians", "rcbrt", "reciprocal",
+    "relu", "repeat", "reshape_like", "rint", "round", "rsqrt", "shape_array", "sigmoid", "sign", "sin",
+    "sinh", "size_array", "slice", "slice_axis", "slice_like", "softmax", "softmin", "sort",
+    "space_to_depth", "split", "split_v2", "sqrt", "square", "squeeze", "sum", "swapaxes", "take", "tan",
+    "tanh", "tile", "topk", "transpose", "trunc", "zeros_like",
+)
+# fmt: on
+
+
+def add_fluent_methods(cls: type, function: Callable[[str], Callable], space: str) -> None:
+    """Give a class those of `FLUENT_METHODS` that the engine has and the class has not.
+
+    `function` gives the function of an operator by name; `space` is where users find it, ``"mx.nd"``.
+    """
+
+    def method(name: str) -> Callable:
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return function(name)(self, *args, **kwargs)
+
+        call.__name__ = name
+        call.__doc__ = f"The operator `{name}` of this object; see `{space}.{name}`."
+        return call
+
+    for name in FLUENT_METHODS:
+        if name in op_table() and not hasattr(cls, name):
+            setattr(cls, name, method(name))

@@ -8,6 +8,7 @@ from typing import Any, Callable
 import numpy as np
 
 from .. import _core
+from .._ops import add_fluent_methods
 from ..base import dtype_flag, dtype_from_flag, mx_real_t
 from ..context import Context, current_context
 from . import indexing
@@ -484,105 +485,6 @@ def waitall() -> None:
     """Return at once: execution is synchronous."""
 
 
-_FLUENT = [
-    "abs",
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctanh",
-    "argmax",
-    "argmax_channel",
-    "argmin",
-    "argsort",
-    "cbrt",
-    "ceil",
-    "clip",
-    "cos",
-    "cosh",
-    "degrees",
-    "depth_to_space",
-    "diag",
-    "exp",
-    "expand_dims",
-    "expm1",
-    "fix",
-    "flatten",
-    "flip",
-    "floor",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "log_softmax",
-    "max",
-    "mean",
-    "min",
-    "nanprod",
-    "nansum",
-    "norm",
-    "one_hot",
-    "ones_like",
-    "pad",
-    "pick",
-    "prod",
-    "radians",
-    "rcbrt",
-    "reciprocal",
-    "relu",
-    "repeat",
-    "rint",
-    "round",
-    "rsqrt",
-    "shape_array",
-    "sigmoid",
-    "sign",
-    "sin",
-    "sinh",
-    "size_array",
-    "slice",
-    "slice_axis",
-    "slice_like",
-    "softmax",
-    "softmin",
-    "sort",
-    "space_to_depth",
-    "split",
-    "split_v2",
-    "sqrt",
-    "square",
-    "squeeze",
-    "sum",
-    "swapaxes",
-    "take",
-    "tan",
-    "tanh",
-    "tile",
-    "topk",
-    "transpose",
-    "trunc",
-    "zeros_like",
-]
-
-
-def _add_fluent_methods() -> None:
-    """Give NDArray the operators of `_FLUENT` that the engine has as methods."""
-    from .._ops import op_table
-
-    def method(name: str) -> Callable:
-        def call(self: NDArray, *args: Any, **kwargs: Any) -> Any:
-            return _op(name)(self, *args, **kwargs)
-
-        call.__name__ = name
-        call.__doc__ = f"The operator `{name}` of this array; see `mx.nd.{name}`."
-        return call
-
-    for name in _FLUENT:
-        if name in op_table() and not hasattr(NDArray, name):
-            setattr(NDArray, name, method(name))
-
-
 def _transpose(self: NDArray, *axes: Any, **kwargs: Any) -> NDArray:
     """Permute the axes; without arguments reverse them."""
     if "axes" in kwargs:
@@ -593,4 +495,4 @@ def _transpose(self: NDArray, *axes: Any, **kwargs: Any) -> NDArray:
 
 
 NDArray.transpose = _transpose  # type: ignore[attr-defined]
-_add_fluent_methods()
+add_fluent_methods(NDArray, _op, "mx.nd")

@@ -1,25 +1,20 @@
 """Graphs of operators: `mx.sym`. Every visible operator of the engine is a function here."""
 
 from . import _internal, op, random
-from .symbol import (
+from .arithmetic import hypot, maximum, minimum, modulo, pow, power
+from .creation import (
     Group,
-    Symbol,
     Variable,
     arange,
     eye,
     full,
-    hypot,
     linspace,
     load,
     load_json,
-    maximum,
-    minimum,
-    modulo,
     ones,
-    pow,
-    power,
     var,
     zeros,
 )
+from .symbol import Symbol
 
 op._populate(globals())
