@@ -16,7 +16,10 @@ struct LayoutPass {
     if (same_layout(next.layouts[next.entry(e)], wanted)) return e;
     const int32_t at = next.entry(e);
     for (const EntryId& copy : reordered[at]) {
-      if (same_layout(next.layouts[next.entry(copy)], wanted)) return copy;
+      if (!same_layout(next.layouts[next.entry(copy)], wanted)) continue;
+      // What a forward output shares with a backward reader must be there after the forward part.
+      next.nodes[copy.node].in_backward = next.nodes[copy.node].in_backward && in_backward;
+      return copy;
     }
     const GraphNode& from = next.nodes[e.node];
     const int32_t id = next.add_node(&find_op("_reorder"), nullptr, from.name, {e});
