@@ -158,7 +158,7 @@ void Executor::run_observed(Program& p, size_t begin, size_t end) {
     const Step& step = p.steps[i];
     const GraphNode& node = p.graph.nodes[step.node];
     const std::vector<std::string> names = node.op->output_list(node.params.get());
-    if (node.in_backward || node.op->name[0] == '_') continue;
+    if (node.in_backward || !node.op->visible) continue;
     for (int k = 0; k < node.op->visible_output_count(node.params.get()); ++k) {
       void* address = p.address(step.out + k);
       if (address == nullptr) continue;

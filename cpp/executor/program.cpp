@@ -64,6 +64,7 @@ const OpDef& copy_op() {
   static const OpDef* op = [] {
     auto* def = new OpDef;
     def->name = "_output_copy";
+    def->visible = false;
     def->infer_shape = infer_same_shape;
     def->kernel = [](const KernelRequest& r) { return copy_kernel(r.in[0].bytes()); };
     return def;
@@ -212,6 +213,7 @@ Kernel node_kernel(const Graph& graph, int32_t id, const std::vector<int32_t>& u
 std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const CompileOptions& options) {
   auto program = std::make_unique<Program>();
   const std::vector<int> externals = add_training_outputs(graph, map, options);
+  remove_dead(graph);
   if (!options.observable) {
     if (env_flag("SYMBIND_SIMPLIFY", true)) {
       simplify(graph, options.is_train);

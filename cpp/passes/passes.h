@@ -23,6 +23,8 @@ GradientResult add_gradients(Graph& graph, const std::vector<int32_t>& wrt);
 
 // Removes identities, common subexpressions and nodes that no output needs.
 void simplify(Graph& graph, bool is_train);
+// Drops nodes that no output needs; memory is planned for the others only, so this is no option.
+void remove_dead(Graph& graph);
 
 // Moves activations (and other work an operator can do at its end) onto their producers.
 void fuse(Graph& graph);

@@ -85,7 +85,11 @@ void simplify(Graph& graph, bool is_train) {
     for (int i = 0; i < node.num_outputs; ++i) alias[node.first_entry + i] = {it->second, i};
   }
   for (EntryId& e : graph.outputs) e = alias[graph.entry(e)];
+  remove_dead(graph);
+}
 
+void remove_dead(Graph& graph) {
+  const size_t n = graph.nodes.size();
   std::vector<char> keep(n, 0);
   for (const EntryId& e : graph.outputs) keep[e.node] = 1;
   for (size_t id = n; id-- > 0;) {

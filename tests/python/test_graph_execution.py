@@ -4,6 +4,11 @@ Random graphs are run bound (fused, planned), node by node, and against central 
 that optimising passes look for are each built once by hand.
 """
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from common import IS_MXNET, assert_close, mx, ours_only
@@ -384,3 +389,42 @@ def test_results_repeat_exactly():
     first, second = run_pattern(net, "float32"), run_pattern(net, "float32")
     for name, array in first.items():
         np.testing.assert_array_equal(second[name], array, err_msg=name)
+
+
+# --- switches ------------------------------------------------------------------------------------
+
+SWITCHES = [
+    "SYMBIND_SIMPLIFY",
+    "SYMBIND_FUSE",
+    "SYMBIND_LAYOUT",
+    "SYMBIND_PLAN_MEMORY",
+    "SYMBIND_ONEDNN_RUNTIME",
+]
+
+
+@ours_only
+@pytest.mark.parametrize("switch", [*SWITCHES, "all of them"])
+@pytest.mark.parametrize("make", PATTERNS, ids=lambda f: f.__name__)
+def test_switching_a_pass_off_changes_no_result(make, switch, monkeypatch):
+    expected = run_pattern(make(), "float32")
+    for name in SWITCHES if switch == "all of them" else [switch]:
+        monkeypatch.setenv(name, "0")
+    actual = run_pattern(make(), "float32")
+    for name, array in expected.items():
+        assert_close(actual[name], array, 1e-3, 2e-5 * (np.abs(array).max() + 0.1), name)
+
+
+@ours_only
+@pytest.mark.parametrize("isa", ["baseline", "avx2"])
+def test_every_instruction_set_computes_the_same(isa, tmp_path):
+    script = (
+        "import sys, numpy as np; sys.path.insert(0, sys.argv[1]); import test_graph_execution as t; "
+        "np.savez(sys.argv[2], **t.run_pattern(t.residual(), 'float32'))"
+    )
+    here, path = str(pathlib.Path(__file__).parent), str(tmp_path / "found.npz")
+    subprocess.run(
+        [sys.executable, "-c", script, here, path], check=True, env={**os.environ, "SYMBIND_ISA": isa}
+    )
+    with np.load(path) as found:
+        for name, array in run_pattern(residual(), "float32").items():
+            assert_close(found[name], array, 1e-3, 2e-5 * (np.abs(array).max() + 0.1), name)

@@ -46,10 +46,10 @@ def initial_gradient(case, name: str, like: np.ndarray) -> np.ndarray:
     return rs.random_sample(like.size).reshape(like.shape).astype(like.dtype)
 
 
-def run_case(mx, case, req: str | None = None) -> dict[str, np.ndarray]:
+def run_case(mx, case, req: str | None = None, watch=None) -> dict[str, np.ndarray]:
     """Bind, run forward and (in training) backward; return ``out<i>``, ``grad:<name>``, ``aux:<name>``.
 
-    ``req`` replaces the case's own gradient request.
+    ``req`` replaces the case's own gradient request; ``watch`` is a monitor callback.
     """
     req = req or case.req
     arguments, auxiliary = case.arrays()
@@ -62,6 +62,8 @@ def run_case(mx, case, req: str | None = None) -> dict[str, np.ndarray]:
         grad_req={n: req if n in gradients else "null" for n in arguments},
         aux_states={n: _ndarray(mx, a) for n, a in auxiliary.items()},
     )
+    if watch is not None:
+        executor.set_monitor_callback(watch)
     outputs = [o.asnumpy() for o in executor.forward(is_train=case.train)]
     result = {f"out{i}": o for i, o in enumerate(outputs)}
     if case.wrt and case.train:

@@ -44,6 +44,15 @@ def test_bound(case):
     compare(case, actual, expected)
 
 
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.id)
+def test_watched(case):
+    """A monitor makes the executor run every node by itself."""
+    seen = []
+    actual = run_case(mx, case, watch=lambda name, array: seen.append(name))
+    compare(case, actual, expected_of(case))
+    assert seen
+
+
 @pytest.mark.parametrize("case", [c for c in ALL if c.op not in MODE_DEPENDENT], ids=lambda case: case.id)
 def test_imperative(case):
     expected = {n: a for n, a in expected_of(case).items() if n.startswith("out")}
