@@ -404,7 +404,7 @@ class Symbol:
         return _op("Cast")(self, dtype=dtype)
 
     def __neg__(self) -> Symbol:
-        return _binary(self, -1.0, "_mul", "_mul_scalar")
+        return _binary(self, -1.0, "_Mul", "_MulScalar")
 
     def __abs__(self) -> Symbol:
         return _op("abs")(self)
