@@ -44,14 +44,36 @@ int64_t find(const T* x, int64_t n, int64_t stride) {
   return at;
 }
 
+// The same for contiguous float rows: the extremum first, which vectorises, then where it is.
+template <class T>
+int64_t find_in_row(const ReduceFns& extremum, const T* x, int64_t n) {
+  T best;
+  extremum.init(&best, 1);
+  extremum.rows(x, n, 1, &best);
+  for (int64_t i = 0; i < n; ++i) {
+    if (x[i] == best || x[i] != x[i]) return i;  // with a NaN the extremum is NaN
+  }
+  return 0;
+}
+
 template <bool kMax>
 Kernel search_kernel(const KernelRequest& r, const View& v) {
   return visit_dtype(r.in[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return make_kernel([v](void* const* in, void* const* out, void*) {
+    const ReduceFns extremum =
+        kernels().reduce[static_cast<int>(kMax ? Reduce::kMax : Reduce::kMin)][sizeof(T) == 8 ? kF64 : kF32];
+    return make_kernel([v, extremum](void* const* in, void* const* out, void*) {
       const T* x = static_cast<const T*>(in[0]);
       T* y = static_cast<T*>(out[0]);
       parallel_for(v.outer * v.inner, 1 + kElementGrain / 4 / (v.n + 1), [&](int64_t begin, int64_t end) {
+        if constexpr (std::is_floating_point_v<T>) {
+          if (v.inner == 1 && v.n > 0) {
+            for (int64_t i = begin; i < end; ++i) {
+              y[i] = static_cast<T>(find_in_row<T>(extremum, x + i * v.n, v.n));
+            }
+            return;
+          }
+        }
         for (int64_t i = begin; i < end; ++i) {
           const T* row = x + i / v.inner * v.n * v.inner + i % v.inner;
           y[i] = static_cast<T>(v.n > 0 ? find<T, kMax>(row, v.n, v.inner) : 0);

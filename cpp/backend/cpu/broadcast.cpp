@@ -16,26 +16,38 @@ int64_t aligned_dim(const Shape& s, int axis, int ndim) {
   return i < 0 ? 1 : s[i];
 }
 
+// to[r * n + c] = from[r * row_stride + c * stride]
+struct Block {
+  int64_t rows, n, row_stride, stride;
+};
+
 template <class T>
-void gather_as(const char* from, char* to, int64_t n, int64_t stride) {
+void gather_as(const char* from, char* to, const Block& b) {
   const T* source = reinterpret_cast<const T*>(from);
   T* target = reinterpret_cast<T*>(to);
-  for (int64_t i = 0; i < n; ++i) target[i] = source[i * stride];
+  for (int64_t r = 0; r < b.rows; ++r, source += b.row_stride, target += b.n) {
+    if (b.stride == 0) {
+      const T v = *source;
+      for (int64_t c = 0; c < b.n; ++c) target[c] = v;
+    } else {
+      for (int64_t c = 0; c < b.n; ++c) target[c] = source[c * b.stride];
+    }
+  }
 }
 
-void gather(const char* from, char* to, int64_t n, int64_t stride, int element) {
+void gather(const char* from, char* to, const Block& block, int element) {
   switch (element) {
     case 1:
-      gather_as<uint8_t>(from, to, n, stride);
+      gather_as<uint8_t>(from, to, block);
       break;
     case 2:
-      gather_as<uint16_t>(from, to, n, stride);
+      gather_as<uint16_t>(from, to, block);
       break;
     case 4:
-      gather_as<uint32_t>(from, to, n, stride);
+      gather_as<uint32_t>(from, to, block);
       break;
     default:
-      gather_as<uint64_t>(from, to, n, stride);
+      gather_as<uint64_t>(from, to, block);
       break;
   }
 }
@@ -159,25 +171,37 @@ void BroadcastMap::run_rows(void* const* in, int64_t begin, int64_t end, char* y
 void BroadcastMap::run_gathered(void* const* in, int64_t begin, int64_t end, char* y) const {
   alignas(64) char buffers[3][kPiece * 8];
   const int last = ndim_ - 1;
-  const int element = map_.in_size();
-  Cursor at(*this, begin);
-  for (int64_t i = begin; i < end; i += kPiece) {
-    const int64_t count = std::min(kPiece, end - i);
-    for (int64_t done = 0; done < count;) {
-      const int64_t n = std::min(dims_[last] - at.index[last], count - done);
-      for (int k = 0; k < num_inputs_; ++k) {
-        if (operands_[k].contiguous) continue;
-        gather(static_cast<const char*>(in[k]) + at.offset[k] * element, buffers[k] + done * element, n,
-               operands_[k].strides[last], element);
-      }
-      done += n;
-      at.advance(*this, n);
+  const int64_t inner = dims_[last];
+  const int64_t element = map_.in_size();
+  // What a buffer holds: rows of an operand that repeats from row to row need not be gathered again.
+  const char* held[3] = {nullptr, nullptr, nullptr};
+  int64_t held_elements[3] = {0, 0, 0};
+  for (int64_t i = begin; i < end;) {
+    const Cursor at(*this, i);
+    Block block{1, std::min(inner - at.index[last], end - i), 0, 0};
+    if (block.n == inner) {
+      block.rows = std::min({(end - i) / inner, dims_[last - 1] - at.index[last - 1], kPiece / inner});
     }
+    const int64_t count = block.rows * block.n;
     const void* from[3];
     for (int k = 0; k < num_inputs_; ++k) {
-      from[k] = operands_[k].contiguous ? static_cast<const char*>(in[k]) + i * element : buffers[k];
+      const Operand& o = operands_[k];
+      const char* source = static_cast<const char*>(in[k]) + at.offset[k] * element;
+      if (o.contiguous) {
+        from[k] = source;
+        continue;
+      }
+      from[k] = buffers[k];
+      if (o.strides[last - 1] == 0 && held[k] == source && held_elements[k] >= count) continue;
+      block.row_stride = o.strides[last - 1];
+      block.stride = o.strides[last];
+      gather(source, buffers[k], block, static_cast<int>(element));
+      held[k] = block.n == inner ? source : nullptr;
+      held_elements[k] = count;
     }
-    call(from, 0, y + (i - begin) * map_.out_size(), count);
+    call(from, 0, y, count);
+    y += count * map_.out_size();
+    i += count;
   }
 }
 

@@ -60,6 +60,7 @@ class Reducer {
   void accumulate(void* const* in, int64_t item, int64_t begin, int64_t end, char* acc) const;
   void accumulate_rows(void* const* in, int64_t base, int64_t begin, int64_t end, char* acc) const;
   void accumulate_columns(void* const* in, int64_t item, int64_t begin, int64_t end, char* acc) const;
+  void run_neighbouring_rows(const char* x, char* y) const;
   const char* elements(void* const* in, int64_t at, int64_t n, char* buffer) const;
   void finish(int64_t item, const char* acc, void* out) const;
   int64_t item_width(int64_t item) const {
@@ -142,7 +143,7 @@ void Reducer::accumulate_rows(void* const* in, int64_t base, int64_t begin, int6
     const int64_t row = u / run_, column = u % run_;
     int64_t n = std::min(run_ - column, end - u);
     if (has_source_) n = std::min(n, kBlock);
-    fns_.row(elements(in, base + reduced_.offset(row) + column, n, buffer), n, acc);
+    fns_.rows(elements(in, base + reduced_.offset(row) + column, n, buffer), n, 1, acc);
     u += n;
   }
 }
@@ -152,24 +153,41 @@ void Reducer::accumulate_columns(void* const* in, int64_t item, int64_t begin, i
   alignas(64) char wide[kBlock * 8];
   const int64_t base = kept_.offset(item / blocks_) + item % blocks_ * kBlock;
   const int64_t width = item_width(item);
+  const int64_t inner = reduced_.n > 0 ? reduced_.dims[reduced_.n - 1] : 1;
+  const int64_t stride = reduced_.n > 0 ? reduced_.strides[reduced_.n - 1] : run_;
   // Narrow columns: neighbouring rows side by side form one wide row, whose pieces are joined at the end.
-  const int64_t inner =
-      reduced_.n > 0 && reduced_.strides[reduced_.n - 1] == run_ ? reduced_.dims[reduced_.n - 1] : 1;
-  const int64_t fold = blocks_ == 1 ? std::min(kBlock / width, inner) : 1;
+  const int64_t fold = stride == width ? std::min(kBlock / width, inner) : 1;
   const bool folds = fold > 1 && end - begin > 2 * fold;
   if (folds) fns_.init(wide, fold * width);
   for (int64_t u = begin; u < end;) {
     const int64_t at = base + reduced_.offset(u);
-    if (folds && end - u >= fold && inner - u % inner >= fold) {
-      fns_.columns(elements(in, at, fold * width, buffer), wide, fold * width);
-      u += fold;
+    const int64_t rows = std::min(inner - u % inner, end - u);  // one stride apart
+    const int64_t wides = folds ? rows / fold : 0;
+    if (wides > 0) {
+      const int64_t n = has_source_ ? 1 : wides;
+      fns_.columns(elements(in, at, fold * width, buffer), fold * width, n, wide, fold * width);
+      u += n * fold;
     } else {
-      fns_.columns(elements(in, at, width, buffer), acc, width);
-      ++u;
+      const int64_t n = has_source_ ? 1 : rows;
+      fns_.columns(elements(in, at, width, buffer), stride, n, acc, width);
+      u += n;
     }
   }
   if (!folds) return;
   for (int64_t k = 0; k < fold; ++k) fns_.join(wide + k * width * fns_.acc_size, acc, width);
+}
+
+// Rows that lie one after the other, many at a time.
+void Reducer::run_neighbouring_rows(const char* x, char* y) const {
+  parallel_for(items_, 1 + kGrain / std::max<int64_t>(1, run_), [&](int64_t begin, int64_t end) {
+    alignas(64) char acc[kBlock * 8];
+    for (int64_t item = begin; item < end; item += kBlock) {
+      const int64_t n = std::min(kBlock, end - item);
+      fns_.init(acc, n);
+      fns_.rows(x + item * run_ * element_, run_, n, acc);
+      fns_.finish(acc, y + item * element_, n, scale_, root_);
+    }
+  });
 }
 
 void Reducer::accumulate(void* const* in, int64_t item, int64_t begin, int64_t end, char* acc) const {
@@ -187,6 +205,10 @@ void Reducer::finish(int64_t item, const char* acc, void* out) const {
 }
 
 void Reducer::run(void* const* in, void* out, char* workspace) const {
+  if (pieces_ == 1 && rows_ && reduced_.n == 0 && !has_source_) {
+    run_neighbouring_rows(static_cast<const char*>(in[0]), static_cast<char*>(out));
+    return;
+  }
   if (pieces_ == 1) {
     const int64_t per_item = std::max<int64_t>(1, units_ * (rows_ ? 1 : std::min(run_, kBlock)));
     parallel_for(items_, 1 + kGrain / per_item, [&](int64_t begin, int64_t end) {

@@ -78,10 +78,10 @@ using ConvertFn = void (*)(const void* x, void* y, int64_t n);
 struct ReduceFns {
   int acc_size = 0;
   void (*init)(void* acc, int64_t n) = nullptr;
-  // acc[0] = f(acc[0], x[0..n))
-  void (*row)(const void* x, int64_t n, void* acc) = nullptr;
-  // acc[i] = f(acc[i], x[i]) for i < n
-  void (*columns)(const void* x, void* acc, int64_t n) = nullptr;
+  // acc[r] = f(acc[r], x[r * n .. (r + 1) * n)) for r < count
+  void (*rows)(const void* x, int64_t n, int64_t count, void* acc) = nullptr;
+  // acc[i] = f(acc[i], x[r * stride + i] for all r < rows) for i < n
+  void (*columns)(const void* x, int64_t stride, int64_t rows, void* acc, int64_t n) = nullptr;
   // acc[i] = f(acc[i], other[i]): joins the results of two threads.
   void (*join)(const void* other, void* acc, int64_t n) = nullptr;
   // y[i] = acc[i] * scale, or sqrt(acc[i]) * scale, in the element type (integers: scale is not applied).

@@ -114,35 +114,77 @@ void init(void* acc, int64_t n) {
   for (int64_t i = 0; i < n; ++i) a[i] = R::neutral();
 }
 
+// Independent partial results, so that the loop vectorises without reassociation.
+constexpr int kLanes = 32;
+
 template <class R, class T, class A>
-void row(const void* x, int64_t n, void* acc) {
-  constexpr int kLanes =
-      64;  // independent partial results, so that the loop vectorises without reassociation
-  const T* in = static_cast<const T*>(x);
-  A total = *static_cast<A*>(acc);
+A long_row(const T* x, int64_t n, A total) {
+  A lanes[kLanes];
+  for (int j = 0; j < kLanes; ++j) lanes[j] = R::neutral();
   int64_t i = 0;
-  if (n >= kLanes) {
-    A lanes[kLanes];
-    for (int j = 0; j < kLanes; ++j) lanes[j] = R::neutral();
-    for (; i + kLanes <= n; i += kLanes) {
+  for (; i + kLanes <= n; i += kLanes) {
 #pragma omp simd
-      for (int j = 0; j < kLanes; ++j) lanes[j] = R::join(lanes[j], R::term(in[i + j]));
-    }
-    for (int width = kLanes / 2; width > 0; width /= 2) {
-      for (int j = 0; j < width; ++j) lanes[j] = R::join(lanes[j], lanes[j + width]);
-    }
-    total = R::join(total, lanes[0]);
+    for (int j = 0; j < kLanes; ++j) lanes[j] = R::join(lanes[j], R::term(x[i + j]));
   }
-  for (; i < n; ++i) total = R::join(total, R::term(in[i]));
-  *static_cast<A*>(acc) = total;
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+#pragma omp simd
+    for (int j = 0; j < width; ++j) lanes[j] = R::join(lanes[j], lanes[j + width]);
+  }
+  total = R::join(total, lanes[0]);
+  for (; i < n; ++i) total = R::join(total, R::term(x[i]));
+  return total;
 }
 
 template <class R, class T, class A>
-void columns(const void* x, void* acc, int64_t n) {
+void rows(const void* x, int64_t n, int64_t count, void* acc) {
   const T* in = static_cast<const T*>(x);
   A* a = static_cast<A*>(acc);
+  int64_t r = 0;
+  if (n >= kLanes) {
+    for (; r < count; ++r) a[r] = long_row<R, T, A>(in + r * n, n, a[r]);
+    return;
+  }
+  for (; r + 4 <= count; r += 4) {  // four chains of dependent additions at a time
+    const T* p = in + r * n;
+    A s0 = a[r], s1 = a[r + 1], s2 = a[r + 2], s3 = a[r + 3];
+    for (int64_t i = 0; i < n; ++i) {
+      s0 = R::join(s0, R::term(p[i]));
+      s1 = R::join(s1, R::term(p[n + i]));
+      s2 = R::join(s2, R::term(p[2 * n + i]));
+      s3 = R::join(s3, R::term(p[3 * n + i]));
+    }
+    a[r] = s0;
+    a[r + 1] = s1;
+    a[r + 2] = s2;
+    a[r + 3] = s3;
+  }
+  for (; r < count; ++r) {
+    A total = a[r];
+    for (int64_t i = 0; i < n; ++i) total = R::join(total, R::term(in[r * n + i]));
+    a[r] = total;
+  }
+}
+
+template <class R, class T, class A>
+void columns(const void* x, int64_t stride, int64_t rows, void* acc, int64_t n) {
+  constexpr int kRows = 8;  // per pass over the accumulators
+  const T* in = static_cast<const T*>(x);
+  A* a = static_cast<A*>(acc);
+  int64_t r = 0;
+  for (; r + kRows <= rows; r += kRows) {
+    const T* p = in + r * stride;
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) a[i] = R::join(a[i], R::term(in[i]));
+    for (int64_t i = 0; i < n; ++i) {
+      A v = a[i];
+      for (int k = 0; k < kRows; ++k) v = R::join(v, R::term(p[k * stride + i]));
+      a[i] = v;
+    }
+  }
+  for (; r < rows; ++r) {
+    const T* p = in + r * stride;
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) a[i] = R::join(a[i], R::term(p[i]));
+  }
 }
 
 template <class R, class A>
@@ -175,7 +217,7 @@ ReduceFns functions() {
   ReduceFns f;
   f.acc_size = sizeof(A);
   f.init = init<R, A>;
-  f.row = row<R, T, A>;
+  f.rows = rows<R, T, A>;
   f.columns = columns<R, T, A>;
   f.join = join<R, A>;
   f.finish = finish<T, A>;
