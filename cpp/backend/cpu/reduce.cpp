@@ -177,15 +177,22 @@ void Reducer::accumulate_columns(void* const* in, int64_t item, int64_t begin, i
   for (int64_t k = 0; k < fold; ++k) fns_.join(wide + k * width * fns_.acc_size, acc, width);
 }
 
-// Rows that lie one after the other, many at a time.
+// Neighbouring results have neighbouring rows: many at a time, in the order of memory.
 void Reducer::run_neighbouring_rows(const char* x, char* y) const {
-  parallel_for(items_, 1 + kGrain / std::max<int64_t>(1, run_), [&](int64_t begin, int64_t end) {
+  const int64_t neighbours = kept_.n > 0 ? kept_.dims[kept_.n - 1] : 1;
+  const int64_t repeats = reduced_.count();
+  const int64_t per_item = std::max<int64_t>(1, run_ * repeats);
+  parallel_for(items_, 1 + kGrain / per_item, [&](int64_t begin, int64_t end) {
     alignas(64) char acc[kBlock * 8];
-    for (int64_t item = begin; item < end; item += kBlock) {
-      const int64_t n = std::min(kBlock, end - item);
+    for (int64_t item = begin; item < end;) {
+      const int64_t n = std::min({kBlock, end - item, neighbours - item % neighbours});
+      const int64_t base = kept_.offset(item);
       fns_.init(acc, n);
-      fns_.rows(x + item * run_ * element_, run_, n, acc);
+      for (int64_t r = 0; r < repeats; ++r) {
+        fns_.rows(x + (base + reduced_.offset(r)) * element_, run_, n, acc);
+      }
       fns_.finish(acc, y + item * element_, n, scale_, root_);
+      item += n;
     }
   });
 }
@@ -205,7 +212,8 @@ void Reducer::finish(int64_t item, const char* acc, void* out) const {
 }
 
 void Reducer::run(void* const* in, void* out, char* workspace) const {
-  if (pieces_ == 1 && rows_ && reduced_.n == 0 && !has_source_) {
+  const bool neighbours = kept_.n == 0 || kept_.strides[kept_.n - 1] == run_;
+  if (pieces_ == 1 && rows_ && neighbours && !has_source_) {
     run_neighbouring_rows(static_cast<const char*>(in[0]), static_cast<char*>(out));
     return;
   }

@@ -119,6 +119,7 @@ constexpr int kLanes = 32;
 
 template <class R, class T, class A>
 A long_row(const T* x, int64_t n, A total) {
+  constexpr int kFew = 8;
   A lanes[kLanes];
   for (int j = 0; j < kLanes; ++j) lanes[j] = R::neutral();
   int64_t i = 0;
@@ -126,11 +127,17 @@ A long_row(const T* x, int64_t n, A total) {
 #pragma omp simd
     for (int j = 0; j < kLanes; ++j) lanes[j] = R::join(lanes[j], R::term(x[i + j]));
   }
-  for (int width = kLanes / 2; width > 0; width /= 2) {
+#pragma GCC unroll 8
+  for (int k = kFew; k < kLanes; k += kFew) {
 #pragma omp simd
-    for (int j = 0; j < width; ++j) lanes[j] = R::join(lanes[j], lanes[j + width]);
+    for (int j = 0; j < kFew; ++j) lanes[j] = R::join(lanes[j], lanes[k + j]);
   }
-  total = R::join(total, lanes[0]);
+  for (; i + kFew <= n; i += kFew) {
+#pragma omp simd
+    for (int j = 0; j < kFew; ++j) lanes[j] = R::join(lanes[j], R::term(x[i + j]));
+  }
+  total = R::join(total, R::join(R::join(lanes[0], lanes[4]), R::join(lanes[1], lanes[5])));
+  total = R::join(total, R::join(R::join(lanes[2], lanes[6]), R::join(lanes[3], lanes[7])));
   for (; i < n; ++i) total = R::join(total, R::term(x[i]));
   return total;
 }

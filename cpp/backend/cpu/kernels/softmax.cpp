@@ -64,56 +64,53 @@ KERNEL_INLINE T row_sum(int64_t n, F f) {
   return sum;
 }
 
-// The sum of exp(x * scale - m), elements also written to y when it is given.
-template <class T>
-T sum_exponentials(const T* x, T* y, int64_t n, T scale, T m) {
-  if constexpr (sizeof(T) == 4) {
-    // Vectors of kTail elements, the last one filled up: short rows are as fast as parts of long ones.
-    constexpr int kTail = 16;
-    T sums[kTail] = {};
-    for (int64_t i = 0; i < n; i += kTail) {
-      T e[kTail];
-      const int count = n - i < kTail ? static_cast<int>(n - i) : kTail;
+// Up to kShort elements of float32, in one vector that is filled up with -infinity: its exponential is 0.
+constexpr int kShort = 16;
+
+void forward_short_row(const float* x, float* y, int n, float scale, bool log) {
+  float v[kShort], e[kShort], fold[kShort];
 #pragma omp simd
-      for (int j = 0; j < kTail; ++j) e[j] = j < count ? x[i + j] * scale - m : T(-200);
+  for (int j = 0; j < kShort; ++j) fold[j] = v[j] = j < n ? x[j] * scale : -__builtin_inff();
+  for (int width = kShort / 2; width > 0; width /= 2) {
+    for (int j = 0; j < width; ++j) fold[j] = fold[j + width] > fold[j] ? fold[j + width] : fold[j];
+  }
+  const float m = fold[0];
 #pragma omp simd
-      for (int j = 0; j < kTail; ++j) {
-        e[j] = m_exp(e[j]);  // 0 for -200
-        sums[j] += e[j];
-      }
-      if (y == nullptr) continue;
-      if (count == kTail) {
-        for (int j = 0; j < kTail; ++j) y[i + j] = e[j];
-      } else {
-        for (int j = 0; j < count; ++j) y[i + j] = e[j];
-      }
-    }
-    for (int width = kTail / 2; width > 0; width /= 2) {
-      for (int j = 0; j < width; ++j) sums[j] += sums[j + width];
-    }
-    return sums[0];
-  } else {
-    T sum = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      const T e = m_exp(x[i] * scale - m);
-      if (y != nullptr) y[i] = e;
-      sum += e;
-    }
-    return sum;
+  for (int j = 0; j < kShort; ++j) fold[j] = e[j] = m_exp(v[j] - m);
+  for (int width = kShort / 2; width > 0; width /= 2) {
+    for (int j = 0; j < width; ++j) fold[j] += fold[j + width];
+  }
+  const float log_sum = log ? m_log(fold[0]) : 0.0f, inverse = 1.0f / fold[0];
+#pragma omp simd
+  for (int j = 0; j < kShort; ++j) {
+    if (j < n) y[j] = log ? (v[j] - m) - log_sum : e[j] * inverse;
   }
 }
 
 template <class T>
 void forward_row(const T* x, T* y, int64_t n, T scale, bool log) {
+  if constexpr (sizeof(T) == 4) {
+    if (n <= kShort) {
+      forward_short_row(x, y, static_cast<int>(n), scale, log);
+      return;
+    }
+  }
   const T m = row_max(x, n, scale);
   if (log) {
-    // Not added to m, in which it would vanish when m is large.
-    const T log_sum = m_log(sum_exponentials<T>(x, nullptr, n, scale, m));
+    const T sum = row_sum<T>(
+        n, [=](int64_t i) __attribute__((always_inline)) { return m_exp(x[i] * scale - m); });
+    const T log_sum = m_log(sum);  // not added to m, in which it would vanish when m is large
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) y[i] = (x[i] * scale - m) - log_sum;
     return;
   }
-  const T inverse = T(1) / sum_exponentials(x, y, n, scale, m);
+  const T sum = row_sum<T>(
+      n, [=](int64_t i) __attribute__((always_inline)) {
+        const T e = m_exp(x[i] * scale - m);
+        y[i] = e;
+        return e;
+      });
+  const T inverse = T(1) / sum;
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) y[i] *= inverse;
 }
