@@ -31,13 +31,20 @@ struct Sample {
   }
 };
 
-Sample parse(const AttrMap& attrs) { return *static_cast<const Sample*>(params_spec<Sample>().parse("op", attrs).get()); }
+Sample parse(const AttrMap& attrs) {
+  return *static_cast<const Sample*>(params_spec<Sample>().parse("op", attrs).get());
+}
 
 }  // namespace
 
 TEST_CASE("values are read in every spelling of MXNet's files") {
-  const Sample s = parse({{"count", "3L"}, {"flag", "1"}, {"rate", "-1e+18"}, {"kernel", "[1L, 2]"},
-                          {"range", "(None, 160)"}, {"axis", "None"}, {"mode", "avg"}});
+  const Sample s = parse({{"count", "3L"},
+                          {"flag", "1"},
+                          {"rate", "-1e+18"},
+                          {"kernel", "[1L, 2]"},
+                          {"range", "(None, 160)"},
+                          {"axis", "None"},
+                          {"mode", "avg"}});
   CHECK(s.count == 3);
   CHECK(s.flag);
   CHECK(s.rate == -1e18);
@@ -54,7 +61,8 @@ TEST_CASE("errors name the operator, the attribute, what was got and what was ex
   CHECK_THROWS_WITH_AS(parse({}), doctest::Contains("'count' is missing"), Error);
   CHECK_THROWS_WITH_AS(parse({{"count", "x"}}), doctest::Contains("got 'x', expected an integer"), Error);
   CHECK_THROWS_WITH_AS(parse({{"count", "1"}, {"mode", "min"}}), doctest::Contains("'max', 'avg'"), Error);
-  CHECK_THROWS_WITH_AS(parse({{"count", "1"}, {"knt", "1"}}), doctest::Contains("unknown attribute 'knt'"), Error);
+  CHECK_THROWS_WITH_AS(parse({{"count", "1"}, {"knt", "1"}}), doctest::Contains("unknown attribute 'knt'"),
+                       Error);
   CHECK_THROWS_AS(parse({{"count", "1"}, {"kernel", "(1, 2"}}), Error);
   CHECK_THROWS_AS(parse({{"count", "1"}, {"kernel", "(1,,2)"}}), Error);
 }

@@ -97,19 +97,18 @@ void forward_row(const T* x, T* y, int64_t n, T scale, bool log) {
   }
   const T m = row_max(x, n, scale);
   if (log) {
-    const T sum = row_sum<T>(
-        n, [=](int64_t i) __attribute__((always_inline)) { return m_exp(x[i] * scale - m); });
+    const T sum =
+        row_sum<T>(n, [=](int64_t i) __attribute__((always_inline)) { return m_exp(x[i] * scale - m); });
     const T log_sum = m_log(sum);  // not added to m, in which it would vanish when m is large
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) y[i] = (x[i] * scale - m) - log_sum;
     return;
   }
-  const T sum = row_sum<T>(
-      n, [=](int64_t i) __attribute__((always_inline)) {
-        const T e = m_exp(x[i] * scale - m);
-        y[i] = e;
-        return e;
-      });
+  const T sum = row_sum<T>(n, [=](int64_t i) __attribute__((always_inline)) {
+    const T e = m_exp(x[i] * scale - m);
+    y[i] = e;
+    return e;
+  });
   const T inverse = T(1) / sum;
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) y[i] *= inverse;
@@ -159,13 +158,11 @@ void forward_columns(const T* x, T* y, int64_t n, int64_t stride, int64_t count,
 template <class T>
 void backward_row(const T* dy, const T* y, T* dx, int64_t n, T scale, bool log) {
   if (log) {
-    const T sum = row_sum<T>(
-        n, [=](int64_t i) __attribute__((always_inline)) { return dy[i]; });
+    const T sum = row_sum<T>(n, [=](int64_t i) __attribute__((always_inline)) { return dy[i]; });
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) dx[i] = scale * (dy[i] - m_exp(y[i]) * sum);
   } else {
-    const T sum = row_sum<T>(
-        n, [=](int64_t i) __attribute__((always_inline)) { return dy[i] * y[i]; });
+    const T sum = row_sum<T>(n, [=](int64_t i) __attribute__((always_inline)) { return dy[i] * y[i]; });
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) dx[i] = scale * (y[i] * (dy[i] - sum));
   }
