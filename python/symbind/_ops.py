@@ -139,3 +139,41 @@ def add_fluent_methods(cls: type, function: Callable[[str], Callable], space: st
     for name in FLUENT_METHODS:
         if name in op_table() and not hasattr(cls, name):
             setattr(cls, name, method(name))
+
+
+class Functions:
+    """The functions of one front end, made when they are first used.
+
+    make : OpEntry -> function. array_word : what inputs are called in docstrings. label : ``nd`` or ``sym``.
+    """
+
+    def __init__(self, make: Callable[[OpEntry], Callable], array_word: str, label: str) -> None:
+        self._make, self._array_word, self._label = make, array_word, label
+        self._made: dict[str, Callable] = {}
+
+    def get(self, name: str) -> Callable:
+        """Return the function of an operator or alias; AttributeError when there is none."""
+        made = self._made.get(name)
+        if made is None:
+            entry = op_table().get(name)
+            if entry is None:
+                raise AttributeError(f"[{self._label}] there is no operator '{name}'")
+            made = self._made[name] = self._make(entry)
+            made.__doc__ = docstring(name, self._array_word)
+        return made
+
+    def populate(self, namespace: dict[str, Any]) -> None:
+        """Give a module one function per public operator (through its ``__getattr__`` and ``__dir__``)."""
+        public = [n for n in op_table() if not n.startswith("_") and python_name(n) and n not in namespace]
+
+        def __getattr__(name: str) -> Any:
+            if name in op_table() and not name.startswith("__"):
+                namespace[name] = self.get(name)
+                return namespace[name]
+            raise AttributeError(f"module '{namespace['__name__']}' has no attribute '{name}'")
+
+        def __dir__() -> list[str]:
+            return sorted({*namespace, *public})
+
+        namespace["__getattr__"] = __getattr__
+        namespace["__dir__"] = __dir__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from .. import _core
-from .._ops import OpEntry, attr_texts, docstring, op_table, python_name, split_positional
+from .._ops import Functions, OpEntry, attr_texts, split_positional
 from ..context import Context, current_context
 from .ndarray import NDArray, _wrap
 
@@ -66,36 +66,8 @@ def make_function(entry: OpEntry) -> Callable:
     return function
 
 
-_functions: dict[str, Callable] = {}
-
-
-def function(name: str) -> Callable:
-    """Return the function of an operator or alias; AttributeError when there is none."""
-    made = _functions.get(name)
-    if made is None:
-        entry = op_table().get(name)
-        if entry is None:
-            raise AttributeError(f"[nd] there is no operator '{name}'")
-        made = _functions[name] = make_function(entry)
-        made.__doc__ = docstring(name, "NDArray")
-    return made
-
-
-def _populate(namespace: dict[str, Any]) -> None:
-    """Give a module one function per public operator, made at first use (module __getattr__ and __dir__)."""
-    public = [n for n in op_table() if not n.startswith("_") and python_name(n) and n not in namespace]
-
-    def __getattr__(name: str) -> Any:
-        if name in op_table() and not name.startswith("__"):
-            namespace[name] = function(name)
-            return namespace[name]
-        raise AttributeError(f"module '{namespace['__name__']}' has no attribute '{name}'")
-
-    def __dir__() -> list[str]:
-        return sorted({*namespace, *public})
-
-    namespace["__getattr__"] = __getattr__
-    namespace["__dir__"] = __dir__
-
+_functions = Functions(make_function, "NDArray", "nd")
+function = _functions.get
+_populate = _functions.populate
 
 _populate(globals())
