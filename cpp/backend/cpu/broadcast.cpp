@@ -154,7 +154,9 @@ void BroadcastMap::run(void* const* in, int64_t begin, int64_t end, void* y) con
 void BroadcastMap::run_rows(void* const* in, int64_t begin, int64_t end, char* y) const {
   const int last = ndim_ - 1;
   unsigned scalars = 0;
-  for (int k = 0; k < num_inputs_; ++k) scalars |= (operands_[k].strides[last] == 0 ? 1u : 0u) << k;
+  for (int k = 0; k < num_inputs_; ++k) {
+    if (operands_[k].strides[last] == 0) scalars |= 1u << k;
+  }
   const int64_t element = map_.in_size();
   Cursor at(*this, begin);
   for (int64_t i = begin; i < end;) {
