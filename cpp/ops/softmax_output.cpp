@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "backend/cpu/parallel.h"
+#include "backend/cpu/softmax.h"
+#include "ops/elementwise_common.h"
 #include "ops/loss_common.h"
 
 namespace symbind {
@@ -89,38 +91,21 @@ void infer_shape(ShapeContext& c) {
   c.set_in(1, label);
 }
 
-template <class T>
-void softmax_position(const T* x, T* y, int64_t classes, int64_t stride) {
-  using A = accumulate_t<T>;
-  A top = A(x[0]);
-  for (int64_t c = 1; c < classes; ++c) top = std::max(top, A(x[c * stride]));
-  A sum = 0;
-  for (int64_t c = 0; c < classes; ++c) {
-    const A e = std::exp(A(x[c * stride]) - top);
-    y[c * stride] = T(e);
-    sum += e;
-  }
-  const A scale = A(1) / sum;
-  for (int64_t c = 0; c < classes; ++c) y[c * stride] = T(A(y[c * stride]) * scale);
-}
-
 int64_t row_grain(const Layout3& l) {
   return std::max<int64_t>(1, kElementGrain / 8 / std::max<int64_t>(1, l.classes));
 }
 
-template <class T>
-Kernel forward_kernel(Layout3 l) {
-  return make_kernel([l](void* const* in, void* const* out, void*) {
-    const T* x = static_cast<const T*>(in[0]);
-    T* y = static_cast<T*>(out[0]);
-    if (l.classes == 0) return;
-    parallel_for(l.outer * l.inner, row_grain(l), [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t at = i / l.inner * l.classes * l.inner + i % l.inner;
-        softmax_position(x + at, y + at, l.classes, l.inner);
-      }
-    });
-  });
+Kernel forward(const KernelRequest& r) {
+  const Layout3 l = layout_of(as<Params>(r.params), r.in[0].shape);
+  SoftmaxSpec s;
+  s.outer = l.outer;
+  s.n = l.classes;
+  s.inner = l.inner;
+  check(is_float(r.in[0].dtype), "[SoftmaxOutput] data: got ", dtype_name(r.in[0].dtype),
+        ", expected a floating dtype");
+  s.dtype = r.in[0].dtype == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
+  return compute_as(s.dtype, Span<const TensorDesc>(r.in.data(), 1), r.out,
+                    [&](Span<const TensorDesc>, Span<const TensorDesc>) { return softmax_kernel(s); });
 }
 
 struct BackwardSpec {
@@ -206,11 +191,7 @@ void register_softmax_output_ops() {
   op.inputs = {"data", "label"};
   op.infer_shape = infer_shape;
   op.traits.inplace = {{0, 0}};
-  op.kernel = [](const KernelRequest& r) {
-    return visit_float(r.in[0].dtype, "SoftmaxOutput", [&](auto tag) {
-      return forward_kernel<typename decltype(tag)::type>(layout_of(as<Params>(r.params), r.in[0].shape));
-    });
-  };
+  op.kernel = forward;
   OpDef& back = register_loss_backward(op, op.params);
   back.traits.inplace = {{0, 0}};
   back.kernel = backward;
