@@ -54,6 +54,8 @@ def cpp_tests(preset: str) -> int:
     code = code or run(["cmake", "--build", "--preset", preset, "-j", jobs], cwd=ROOT, env=env)
     # Two threads are enough to meet races, and keep sanitizers quick.
     env.setdefault("OMP_NUM_THREADS", "2")
+    if preset == "tsan":
+        env["TSAN_OPTIONS"] = f"suppressions={ROOT / 'tests/cpp/tsan.supp'} " + env.get("TSAN_OPTIONS", "")
     return code or run(["ctest", "--test-dir", f"build/{preset}", "--output-on-failure"], cwd=ROOT, env=env)
 
 
