@@ -68,7 +68,7 @@ _ALL: list[Case] = [
     _chain("chain_200k", 200000),
     *_pair("resnet18", "resnet", 16, lr=0.001, check_steps=3, batches=2, layers=18),
     # At 0.001 float32 rounding alone moves the second loss by 0.5 %, in every pair of engines.
-    *_pair("resnet50", "resnet", 8, lr=1e-5, check_steps=3, batches=2, layers=50),
+    *_pair("resnet50", "resnet", 8, lr=1e-7, check_steps=3, batches=2, layers=50),
     Case("resnet50_infer_b8", "infer", "resnet", 8, {"layers": 50}, batches=2),
     Case("lstm_unrolled", "train", "lstm_lm", 20, {"unrolled": True}, lr=20.0, check_steps=6, batches=2),
     Case("lstm_fused", "train", "lstm_lm", 20, {"unrolled": False}, lr=20.0, check_steps=6, batches=2),
