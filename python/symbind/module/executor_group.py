@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import ndarray as nd
-from ..base import MXNetError
 from ..io import DataDesc
 from ..ndarray import NDArray
+from .binder import Binder, Bound, batch_axes, resolve_grad_req
+from .loading import BatchLoading
 from .slicing import _load, _load_slice, _merge, _prepare_group2ctxs, _sliced_label, _split_input_slice
 
 __all__ = ["DataParallelExecutorGroup"]
@@ -22,35 +22,7 @@ __all__ = ["DataParallelExecutorGroup"]
 _KEPT_SHAPES = 4
 
 
-class _Target(NamedTuple):
-    """Where one input of a batch goes: its shape over all contexts, an array for each, its batch axis."""
-
-    shape: tuple[int, ...]
-    arrays: list[NDArray]
-    axis: int
-
-    def fast(self):
-        """What loading into a single context needs: shape, copy from a handle, copy from a NumPy array."""
-        handle = self.arrays[0].handle
-        return self.shape, handle.copy_from, handle.copy_from_numpy
-
-
-class _Bound:
-    """The executors for one set of input shapes."""
-
-    __slots__ = ("batch_size", "data", "data_shapes", "execs", "label_shapes", "labels", "outputs", "slices")
-
-    execs: list[Any]
-    slices: list[slice]
-    batch_size: int
-    data_shapes: list[DataDesc]
-    label_shapes: list[DataDesc] | None
-    data: list[_Target]
-    labels: list[_Target]
-    outputs: list[list[NDArray]]
-
-
-class DataParallelExecutorGroup:
+class DataParallelExecutorGroup(BatchLoading):
     """Executors of one symbol on several contexts. Each works on a slice of the batch.
 
     Parameters
@@ -118,10 +90,22 @@ class DataParallelExecutorGroup:
         if label_shapes:
             described = [d.name for d in label_shapes]
             self.label_names = described + [n for n in self.label_names if n not in described]
-        self.grad_req = self._resolve_grad_req(grad_req)
-        self._kept: OrderedDict[Any, _Bound] = OrderedDict()
+        wanted = {n for n in param_names if n not in self.fixed_param_names}
+        wanted.update(self.data_names if inputs_need_grad else ())
+        self.grad_req = resolve_grad_req(grad_req, self.arg_names, for_training, wanted)
+        self._binder = Binder(
+            symbol,
+            contexts,
+            workload,
+            param_names,
+            self.label_names,
+            self.state_names,
+            self.grad_req,
+            self.group2ctxs,
+        )
+        self._kept: OrderedDict[Any, Bound] = OrderedDict()
         self._monitors: list[Any] = []
-        self._bound: _Bound | None = None
+        self._bound: Bound | None = None
         self.bind_exec(data_shapes, label_shapes, shared_group)
 
     def _output_axis(self, name: str) -> int:
@@ -129,82 +113,23 @@ class DataParallelExecutorGroup:
         layout = self.symbol[name].attr("__layout__")
         return DataDesc.get_batch_axis(layout)
 
-    def _resolve_grad_req(self, grad_req) -> dict[str, str]:
-        """Gradient requirement of every argument."""
-        requirements = dict.fromkeys(self.arg_names, "null")
-        if not self.for_training:
-            return requirements
-        if isinstance(grad_req, str):
-            default = grad_req
-        elif isinstance(grad_req, (list, tuple, dict)):
-            default = "write"
-        else:
-            raise ValueError(
-                f"[Module.bind] grad_req: got {type(grad_req).__name__}, expected one of str, list, tuple, "
-                "or dict"
-            )
-        for name in self.arg_names:
-            if (name in self.param_names and name not in self.fixed_param_names) or (
-                name in self.data_names and self.inputs_need_grad
-            ):
-                requirements[name] = default
-        if isinstance(grad_req, (list, tuple)):
-            if len(grad_req) != len(self.arg_names):
-                raise ValueError(
-                    f"[Module.bind] grad_req: got a list of {len(grad_req)}, expected one for each of the "
-                    f"{len(self.arg_names)} arguments {self.arg_names}"
-                )
-            requirements = dict(zip(self.arg_names, grad_req))
-        elif isinstance(grad_req, dict):
-            unknown = [name for name in grad_req if name not in requirements]
-            if unknown:
-                warnings.warn(
-                    f"[Module.bind] grad_req: the symbol has no argument {unknown}: ignored", stacklevel=5
-                )
-            requirements.update({name: value for name, value in grad_req.items() if name in requirements})
-        for name, requirement in requirements.items():
-            if requirement not in ("write", "add", "null"):
-                raise ValueError(
-                    f"[Module.bind] grad_req of {name!r}: got {requirement!r}, expected 'write', 'add' or "
-                    "'null'"
-                )
-        return requirements
-
     # ------------------------------------------------------------------------------------------------ binding
 
     def decide_slices(self, data_shapes):
         """Batch axis of each description; sets `batch_size` and `slices` for the contexts."""
-        layouts, batch_size = self._batch_size(data_shapes, None)
+        layouts, batch_size = batch_axes(data_shapes)
         if batch_size is not None:
             self.slices = _split_input_slice(batch_size, self.workload)
             self.batch_size = batch_size
         return layouts
-
-    @staticmethod
-    def _batch_size(descs, batch_size) -> tuple[list[int], int | None]:
-        axes = [DataDesc.get_batch_axis(d.layout) if len(d.shape) else -1 for d in descs]
-        for desc, axis in zip(descs, axes):
-            if axis < 0:
-                continue
-            if axis >= len(desc.shape):
-                raise ValueError(
-                    f"[Module.bind] {desc.name!r} has shape {tuple(desc.shape)}, which lacks the batch axis "
-                    f"{axis} of its layout {desc.layout!r}"
-                )
-            if batch_size is not None and desc.shape[axis] != batch_size:
-                raise ValueError(
-                    f"[Module.bind] all data must have the same batch size: got {desc.shape[axis]} for "
-                    f"{desc.name!r} of shape {tuple(desc.shape)}, expected {batch_size}"
-                )
-            batch_size = desc.shape[axis]
-        return axes, batch_size
 
     def bind_exec(self, data_shapes, label_shapes, shared_group=None, reshape=False):
         """Makes executors for the shapes, or takes kept ones. On failure the group stays as it was."""
         key = self._key(data_shapes, label_shapes)
         bound = None if self._monitors else self._kept.get(key)
         if bound is None:
-            bound = self._bind(data_shapes, label_shapes, shared_group)
+            base = self._bound or shared_group
+            bound = self._binder.bind(data_shapes, label_shapes, None if base is None else base.execs)
         for monitor in self._monitors:
             self._move_monitor(monitor, bound)
         if self._monitors:
@@ -229,125 +154,7 @@ class DataParallelExecutorGroup:
         if self._bound is None or self._key(data_shapes, label_shapes) != self._current_key:
             self.bind_exec(data_shapes, label_shapes, reshape=True)
 
-    def _bind(self, data_shapes, label_shapes, shared_group) -> _Bound:
-        bound = _Bound()
-        bound.data_shapes, bound.label_shapes = data_shapes, label_shapes
-        data_axes, batch_size = self._batch_size(data_shapes, None)
-        label_axes, batch_size = self._batch_size(label_shapes or [], batch_size)
-        if len(self.contexts) == 1:
-            bound.slices = [slice(0, batch_size or 0)]
-        elif batch_size is not None:
-            bound.slices = _split_input_slice(batch_size, self.workload)
-        else:
-            raise ValueError(
-                "[Module.bind] no input has a batch axis, so nothing can be split between contexts"
-            )
-        bound.batch_size = batch_size or 0
-        described = list(zip(data_shapes + (label_shapes or []), data_axes + label_axes))
-        previous = self._bound
-        bound.execs = []
-        for i in range(len(self.contexts)):
-            shared = shared_group.execs[i] if shared_group is not None else None
-            base = previous.execs[i] if previous is not None else shared
-            bound.execs.append(self._bind_ith_exec(i, described, bound.slices[i], base))
-        arg_dicts = [e.arg_dict for e in bound.execs]
-        bound.data = [self._target(d, axis, arg_dicts) for d, axis in zip(data_shapes, data_axes)]
-        if label_shapes:
-            bound.labels = [self._target(d, axis, arg_dicts) for d, axis in zip(label_shapes, label_axes)]
-        else:
-            bound.labels = self._inferred_labels(bound, arg_dicts)
-        bound.outputs = [list(e.outputs) for e in bound.execs]
-        return bound
-
-    @staticmethod
-    def _target(desc, axis, arg_dicts) -> _Target:
-        arrays = [args[desc.name] for args in arg_dicts]
-        return _Target(tuple(desc.shape), arrays, axis)
-
-    def _inferred_labels(self, bound, arg_dicts) -> list[_Target]:
-        """Labels that were not described; batches that have them in the inferred shape are loaded."""
-        targets = []
-        for name in self.label_names:
-            arrays = [args[name] for args in arg_dicts]
-            shape = arrays[0].shape
-            if len(arrays) > 1:
-                shape = (sum(a.shape[0] for a in arrays), *shape[1:])
-                if shape[0] != bound.batch_size:
-                    return []
-            targets.append(_Target(shape, arrays, 0))
-        return targets
-
-    def _bind_ith_exec(self, i: int, described, part: slice, base):
-        """Binds the symbol on one context, over the parameter arrays of `base` where there is one."""
-        shapes, dtypes = {}, {}
-        for desc, axis in described:
-            shape = tuple(desc.shape)
-            if len(self.contexts) > 1 and axis >= 0:
-                shape = (*shape[:axis], part.stop - part.start, *shape[axis + 1 :])
-            if desc.name not in self.arg_names:
-                raise ValueError(
-                    f"[Module.bind] {desc.name!r} is not an argument of the symbol: {self.arg_names}"
-                )
-            shapes[desc.name] = shape
-            dtypes[desc.name] = desc.dtype
-        arg_shapes, arg_types, aux_shapes, aux_types = self._infer(shapes, dtypes)
-        ctx = self.contexts[i]
-        args, grads = {}, {}
-        base_args, base_grads, base_aux = (
-            (base.arg_dict, base.grad_dict, base.aux_dict) if base is not None else ({}, {}, {})
-        )
-        reusable = {*self.param_names, *self.state_names}
-        for name, shape, dtype in zip(self.arg_names, arg_shapes, arg_types):
-            old = base_args.get(name)
-            if name in self.state_names and old is not None and tuple(old.shape) != shape:
-                old = None  # states follow the batch size
-            if old is not None and name in reusable:
-                self._check_shared("parameter", name, old, shape, dtype)
-                args[name] = old
-            else:
-                args[name] = nd.zeros(shape, ctx, dtype=dtype)
-            if self.grad_req[name] != "null":
-                old_grad = base_grads.get(name) if name in self.param_names else None
-                if old_grad is not None and tuple(old_grad.shape) == shape and old_grad.dtype == dtype:
-                    grads[name] = old_grad
-                else:
-                    grads[name] = nd.zeros(shape, ctx, dtype=dtype)
-        aux = {}
-        for name, shape, dtype in zip(self.aux_names, aux_shapes, aux_types):
-            old = base_aux.get(name)
-            if old is not None:
-                self._check_shared("auxiliary state", name, old, shape, dtype)
-            aux[name] = old if old is not None else nd.zeros(shape, ctx, dtype=dtype)
-        return self.symbol.bind(
-            ctx,
-            args,
-            args_grad=grads,
-            grad_req=self.grad_req,
-            aux_states=aux,
-            group2ctx=self.group2ctxs[i],
-            shared_exec=base,
-        )
-
-    def _infer(self, shapes, dtypes):
-        """Shapes and dtypes of all arguments and auxiliary states; MXNetError names what stays unknown."""
-        arg_shapes, arg_types, aux_shapes, aux_types = self.symbol._infer_for_bind(shapes, dtypes)
-        return [tuple(s) for s in arg_shapes], arg_types, [tuple(s) for s in aux_shapes], aux_types
-
-    @staticmethod
-    def _check_shared(what, name, array, shape, dtype):
-        if tuple(array.shape) != shape:
-            raise MXNetError(
-                f"[Module.bind] {what} {name!r} has shape {tuple(array.shape)}, but with these input shapes "
-                f"it would need {shape}: rebinding cannot change parameters; check the input shapes, or use "
-                "a new Module"
-            )
-        if np.dtype(array.dtype) != np.dtype(dtype):
-            raise MXNetError(
-                f"[Module.bind] {what} {name!r} has dtype {np.dtype(array.dtype)}, but here it would need "
-                f"{np.dtype(dtype)}: rebinding cannot change parameters"
-            )
-
-    def _use(self, bound: _Bound) -> None:
+    def _use(self, bound: Bound) -> None:
         """Makes a set of executors the current one and collects its arrays."""
         previous, self._bound = self._bound, bound
         execs = bound.execs
@@ -435,88 +242,6 @@ class DataParallelExecutorGroup:
                     _load(target, total)
 
     # -------------------------------------------------------------------------------------------- computation
-
-    def load_batch(self, data_batch) -> bool:
-        """Copies a batch into the bound inputs; False, with nothing copied, if it has other shapes."""
-        data, targets = data_batch.data, self._data_fast
-        if len(data) != len(targets):
-            raise ValueError(
-                f"[Module.forward] the batch has {len(data)} data arrays, expected {len(targets)}: "
-                f"{self.data_names}"
-            )
-        for source, (shape, _, _) in zip(data, targets):
-            if source.shape != shape:
-                return False
-        label = getattr(data_batch, "label", None) or ()
-        labels = self._labels_that_fit(label) if label else ()
-        if labels is None:
-            return False
-        if self._only is None:
-            self._load_sliced(data, self._data)
-            self._load_sliced(label, self._labels if labels else ())
-            return True
-        for source, (_, copy, copy_numpy) in zip(data, targets):
-            copy(source.handle) if isinstance(source, NDArray) else copy_numpy(np.asarray(source))
-        for source, (_, copy, copy_numpy) in zip(label, labels):
-            copy(source.handle) if isinstance(source, NDArray) else copy_numpy(np.asarray(source))
-        return True
-
-    def _labels_that_fit(self, label):
-        """Where the labels of a batch go; None if the module has to be bound to other shapes for them.
-
-        Bound without labels, those that do not fit are not needed, and go nowhere.
-        """
-        targets = self._labels_fast
-        if len(label) < len(targets):
-            if self.label_shapes:
-                raise ValueError(
-                    f"[Module.forward] the batch has {len(label)} labels, expected {len(targets)}: "
-                    f"{[d.name for d in self.label_shapes]}"
-                )
-            return ()
-        for source, (shape, _, _) in zip(label, targets):
-            if source.shape != shape:
-                return None if self.label_shapes else ()
-        return targets
-
-    def _load_sliced(self, sources, targets) -> None:
-        for source, target in zip(sources, targets):
-            for part, array in zip(self.slices, target.arrays):
-                _load_slice(array, source, part, target.axis)
-
-    def joined_shapes(self, batches):
-        """Shapes of data and of labels over a list of batches, one for each context, taken together."""
-
-        def joined(targets, lists):
-            shapes = []
-            for i, target in enumerate(targets):
-                parts = [tuple(arrays[i].shape) for arrays in lists]
-                shape, axis = parts[0], target.axis
-                if axis >= 0:
-                    shape = (*shape[:axis], sum(p[axis] for p in parts), *shape[axis + 1 :])
-                shapes.append(shape)
-            return shapes
-
-        labels = [getattr(b, "label", None) or () for b in batches]
-        targets = self._labels if all(len(part) >= len(self._labels) for part in labels) else []
-        return joined(self._data, [b.data for b in batches]), joined(targets, labels)
-
-    def load_presliced(self, batches) -> None:
-        """Copies one batch for each context, of the shapes that are bound there."""
-        pairs = []
-        for i, batch in enumerate(batches):
-            labels = getattr(batch, "label", None) or ()
-            for targets, sources in ((self._data, batch.data), (self._labels, labels)):
-                for target, source in zip(targets, sources):
-                    array = target.arrays[i]
-                    if tuple(source.shape) != array.shape:
-                        raise ValueError(
-                            f"[Module.forward] batch {i}: got shape {tuple(source.shape)}, expected "
-                            f"{array.shape}: each context takes its share of the whole batch"
-                        )
-                    pairs.append((array, source))
-        for array, source in pairs:
-            _load(array, source)
 
     def run_forward(self, is_train: bool) -> None:
         """Runs forward on what is loaded."""
@@ -675,7 +400,7 @@ class DataParallelExecutorGroup:
         current = self._bound
         self._kept = OrderedDict((key, bound) for key, bound in self._kept.items() if bound is current)
 
-    def _move_monitor(self, monitor, bound: _Bound) -> None:
+    def _move_monitor(self, monitor, bound: Bound) -> None:
         old = [] if self._bound is None else self._bound.execs
         installed = getattr(monitor, "exes", None)
         if installed is not None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .. import ndarray as nd
-from ..io import DataDesc
 from ..ndarray import NDArray
 
 
@@ -95,19 +94,3 @@ def _sliced_label(label, axis: int, part: slice):
     if axis == 0:
         return label[part.start : part.stop]
     return nd.array(label.asnumpy()[(slice(None),) * axis + (part,)], ctx=label.context, dtype=label.dtype)
-
-
-def with_shape(desc, shape) -> DataDesc:
-    """The same description with another shape."""
-    return DataDesc(desc.name, tuple(shape), desc.dtype, desc.layout)
-
-
-def resized_labels(label_shapes, data_shapes) -> list[DataDesc]:
-    """Descriptions of labels for the batch size of `data_shapes`."""
-    first = data_shapes[0] if isinstance(data_shapes[0], DataDesc) else DataDesc(*data_shapes[0])
-    batch_size = first.shape[max(DataDesc.get_batch_axis(first.layout), 0)]
-    labels = []
-    for desc in label_shapes:
-        axis = max(DataDesc.get_batch_axis(desc.layout), 0)
-        labels.append(with_shape(desc, (*desc.shape[:axis], batch_size, *desc.shape[axis + 1 :])))
-    return labels
