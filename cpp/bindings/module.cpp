@@ -2,6 +2,7 @@
 #include "backend/cpu/parallel.h"
 #include "bindings/bindings.h"
 #include "ops/register_all.h"
+#include "runtime/profiler.h"
 #include "runtime/random.h"
 #include "symbind/error.h"
 
@@ -35,6 +36,18 @@ PYBIND11_MODULE(_core, m) {
   m.def(
       "next_random_stream", [] { return global_random().next_stream(); },
       "Takes one number of the engine's stream, for generators outside of it.");
+  m.def(
+      "set_profiler", [](bool active) { global_profiler().set_active(active); }, py::arg("active"),
+      "Starts or pauses recording how long every operator takes.");
+  m.def(
+      "profiler_events",
+      [] {
+        py::list events;
+        for (const ProfileEvent& e : global_profiler().take())
+          events.append(py::make_tuple(e.op, e.node, e.start_ns, e.end_ns, e.thread));
+        return events;
+      },
+      "What was recorded since the last call: (operator, node, start, end, thread), times in nanoseconds.");
   m.def("num_threads", [] { return max_threads(); }, "The number of OpenMP threads kernels may use.");
 #ifdef SYMBIND_ONEDNN
   m.attr("has_onednn") = true;

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "runtime/profiler.h"
 #include "runtime/random.h"
 
 namespace symbind {
@@ -97,6 +98,14 @@ void Executor::prepare(Program& program) {
   program.resolve(externals_, *arena_);
 }
 
+void Executor::run_steps(Program& p, size_t begin, size_t end) {
+  if (global_profiler().active()) {
+    p.run_profiled(begin, end);
+  } else {
+    p.run(begin, end);
+  }
+}
+
 void Executor::forward(bool is_train) {
   Program& p = program(is_train ? kTrain : kPredict);
   prepare(p);
@@ -106,7 +115,7 @@ void Executor::forward(bool is_train) {
     observe_variables(p);
     run_observed(p, 0, p.num_forward_steps);
   } else {
-    p.run(0, p.num_forward_steps);
+    run_steps(p, 0, p.num_forward_steps);
   }
   if (is_train) forwarded_ = &p;
 }
@@ -130,7 +139,7 @@ void Executor::backward(const std::vector<NDArray>& head_grads) {
   if (monitor_) {
     run_observed(p, p.num_forward_steps, p.steps.size());
   } else {
-    p.run(p.num_forward_steps, p.steps.size());
+    run_steps(p, p.num_forward_steps, p.steps.size());
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backend/cpu/parallel.h"
+#include "runtime/profiler.h"
 #include "runtime/random.h"
 
 namespace symbind {
@@ -108,8 +109,12 @@ std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& inputs,
   if (op.kernel) {
     const Kernel kernel = op.kernel(request);
     const StoragePtr workspace = kernel.workspace > 0 ? allocate_storage(kernel.workspace) : nullptr;
+    Profiler& profiler = global_profiler();
+    const int64_t start = profiler.active() ? Profiler::now_ns() : 0;
     kernel.run(kernel.self.get(), addresses.data(), addresses.data() + n,
                workspace ? workspace->data : nullptr);
+    if (profiler.active())
+      profiler.record({op.name, std::string(), start, Profiler::now_ns(), Profiler::this_thread()});
   } else {
     check(op.traits.identity_view, "[", op.name, "] has no kernel on the CPU");
     if (results[0].bytes() > 0) std::memmove(results[0].data(), inputs[0].data(), results[0].bytes());

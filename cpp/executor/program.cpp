@@ -4,6 +4,7 @@
 
 #include "backend/cpu/parallel.h"
 #include "base/env.h"
+#include "runtime/profiler.h"
 
 namespace symbind {
 
@@ -29,6 +30,17 @@ void Program::resolve(const std::vector<void*>& externals, const Arena& arena) {
     }
   }
   arena_version_ = arena.version;
+}
+
+void Program::run_profiled(size_t begin, size_t end) {
+  Profiler& profiler = global_profiler();
+  const uint64_t thread = Profiler::this_thread();
+  for (size_t i = begin; i < end; ++i) {
+    const int64_t start = Profiler::now_ns();
+    run(i, i + 1);
+    const GraphNode& node = graph.nodes[steps[i].node];
+    profiler.record({node.op->name, node.name, start, Profiler::now_ns(), thread});
+  }
 }
 
 namespace {
