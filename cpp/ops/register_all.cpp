@@ -6,6 +6,8 @@ namespace symbind {
 void register_activation_ops();
 void register_arg_reduce_ops();
 void register_batch_norm_ops();
+void register_box_ops();
+void register_box_nms_ops();
 void register_broadcast_binary_ops();
 void register_cast_clip_ops();
 void register_convolution_ops();
@@ -18,6 +20,8 @@ void register_fully_connected_ops();
 void register_init_ops();
 void register_join_split_ops();
 void register_leaky_relu_ops();
+void register_multibox_ops();
+void register_multibox_target_ops();
 void register_optimizer_update_ops();
 void register_pooling_ops();
 void register_random_ops();
@@ -36,6 +40,8 @@ void register_all_ops() {
     register_activation_ops();
     register_arg_reduce_ops();
     register_batch_norm_ops();
+    register_box_ops();
+    register_box_nms_ops();
     register_broadcast_binary_ops();
     register_cast_clip_ops();
     register_convolution_ops();
@@ -48,6 +54,8 @@ void register_all_ops() {
     register_init_ops();
     register_join_split_ops();
     register_leaky_relu_ops();
+    register_multibox_ops();
+    register_multibox_target_ops();
     register_optimizer_update_ops();
     register_pooling_ops();
     register_random_ops();

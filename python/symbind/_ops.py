@@ -149,26 +149,36 @@ class Functions:
 
     def __init__(self, make: Callable[[OpEntry], Callable], array_word: str, label: str) -> None:
         self._make, self._array_word, self._label = make, array_word, label
-        self._made: dict[str, Callable] = {}
+        self._made: dict[tuple[str, str], Callable] = {}
 
-    def get(self, name: str) -> Callable:
-        """Return the function of an operator or alias; AttributeError when there is none."""
-        made = self._made.get(name)
+    def get(self, name: str, prefix: str = "") -> Callable:
+        """Return the function of an operator or alias; AttributeError when there is none.
+
+        prefix : what the operator's own name has in front, ``_contrib_`` in `mx.sym.contrib`.
+        """
+        full_name = prefix + name
+        key = (prefix, name)
+        made = self._made.get(key)
         if made is None:
-            entry = op_table().get(name)
+            entry = op_table().get(full_name)
             if entry is None:
-                raise AttributeError(f"[{self._label}] there is no operator '{name}'")
-            made = self._made[name] = self._make(entry)
-            made.__doc__ = docstring(name, self._array_word)
+                raise AttributeError(f"[{self._label}] there is no operator '{full_name}'")
+            made = self._make(entry._replace(name=name))
+            made.__doc__ = docstring(full_name, self._array_word)
+            self._made[key] = made
         return made
 
-    def populate(self, namespace: dict[str, Any]) -> None:
-        """Give a module one function per public operator (through its ``__getattr__`` and ``__dir__``)."""
-        public = [n for n in op_table() if not n.startswith("_") and python_name(n) and n not in namespace]
+    def populate(self, namespace: dict[str, Any], prefix: str = "") -> None:
+        """Give a module one function per public operator (through its ``__getattr__`` and ``__dir__``).
+
+        With a prefix: those whose names have it, without it.
+        """
+        names = [n[len(prefix) :] for n in op_table() if n.startswith(prefix)]
+        public = [n for n in names if not n.startswith("_") and python_name(n) and n not in namespace]
 
         def __getattr__(name: str) -> Any:
-            if name in op_table() and not name.startswith("__"):
-                namespace[name] = self.get(name)
+            if prefix + name in op_table() and not name.startswith("__"):
+                namespace[name] = self.get(name, prefix)
                 return namespace[name]
             raise AttributeError(f"module '{namespace['__name__']}' has no attribute '{name}'")
 

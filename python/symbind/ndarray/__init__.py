@@ -1,6 +1,6 @@
 """Arrays on a device: `mx.nd`. Every visible operator of the engine is a function here."""
 
-from . import _internal, op, random
+from . import _internal, contrib, linalg, op, random
 from .arithmetic import (
     add,
     divide,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from common import IS_MXNET, assert_close, mx
+from parity.replay import find_operator
 
 
 def operator(namespace, name):
     """The function of an operator in ``mx.sym`` or ``mx.nd``, hidden ones included."""
-    return getattr(namespace, name) if hasattr(namespace, name) else getattr(namespace._internal, name)
+    return find_operator(namespace, name)
 
 
 def symbol_of(name, inputs, aux=(), **attrs):

@@ -14,7 +14,10 @@ MODE_DEPENDENT = frozenset({"BatchNorm", "Dropout"})
 
 
 def find_operator(namespace, op: str):
-    """``namespace`` is ``mx.sym`` or ``mx.nd``; names with a leading underscore live in ``_internal``."""
+    """``namespace`` is ``mx.sym`` or ``mx.nd``; names with a leading underscore live in parts of it."""
+    for part in ("contrib", "linalg"):
+        if op.startswith(f"_{part}_"):
+            return getattr(getattr(namespace, part), op[len(part) + 2 :])
     holder = namespace if hasattr(namespace, op) else namespace._internal
     return getattr(holder, op)
 

@@ -10,6 +10,7 @@ FAMILIES = (
     "broadcast",
     "cast",
     "convolution",
+    "detection",
     "dense",
     "dot",
     "elemwise",
