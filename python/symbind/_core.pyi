@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import typing
-__all__: list[str] = ['Executor', 'MXNetError', 'NDArray', 'Symbol', 'copy_to', 'describe_op', 'group', 'has_onednn', 'invoke', 'list_ops', 'load_ndarrays', 'load_ndarrays_buffer', 'make_op', 'multi_update', 'ndarray_from_bytes', 'ndarray_to_bytes', 'next_random_stream', 'num_threads', 'random_state', 'save_ndarrays', 'seed', 'set_random_state', 'symbol_from_json', 'symbol_load', 'symbol_to_json', 'variable', 'visible_ops']
+__all__: list[str] = ['Executor', 'MXNetError', 'NDArray', 'Symbol', 'copy_to', 'describe_op', 'group', 'has_onednn', 'invoke', 'list_ops', 'load_ndarrays', 'load_ndarrays_buffer', 'make_op', 'multi_update', 'ndarray_from_bytes', 'ndarray_to_bytes', 'next_random_stream', 'num_threads', 'profiler_events', 'random_state', 'save_ndarrays', 'seed', 'set_profiler', 'set_random_state', 'symbol_from_json', 'symbol_load', 'symbol_to_json', 'variable', 'visible_ops']
 has_onednn: bool = True
 
 class Executor:
@@ -248,6 +248,11 @@ def num_threads() -> int:
     The number of OpenMP threads kernels may use.
     """
 
+def profiler_events() -> list:
+    """
+    What was recorded since the last call: (operator, node, start, end, thread), times in nanoseconds.
+    """
+
 def random_state() -> tuple[int, int]:
     """
     (seed, number of draws so far): what set_random_state needs to continue the stream.
@@ -261,6 +266,11 @@ def save_ndarrays(path: typing.Any, arrays: collections.abc.Sequence[NDArray], n
 def seed(seed: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Restarts the engine's random stream.
+    """
+
+def set_profiler(active: bool) -> None:
+    """
+    Starts or pauses recording how long every operator takes.
     """
 
 def set_random_state(seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex) -> None:
