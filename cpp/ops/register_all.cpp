@@ -12,6 +12,7 @@ void register_broadcast_binary_ops();
 void register_cast_clip_ops();
 void register_convolution_ops();
 void register_copy_ops();
+void register_ctc_loss_ops();
 void register_dot_ops();
 void register_dropout_ops();
 void register_elemwise_binary_ops();
@@ -46,6 +47,7 @@ void register_all_ops() {
     register_cast_clip_ops();
     register_convolution_ops();
     register_copy_ops();
+    register_ctc_loss_ops();
     register_dot_ops();
     register_dropout_ops();
     register_elemwise_binary_ops();

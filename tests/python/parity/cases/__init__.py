@@ -10,6 +10,7 @@ FAMILIES = (
     "broadcast",
     "cast",
     "convolution",
+    "ctc",
     "detection",
     "dense",
     "dot",
