@@ -1,4 +1,4 @@
-// Concat and SliceChannel (split): each is the other's gradient. Also stack.
+// Concat and SliceChannel (split): each is the other's gradient. Also stack and _split_v2.
 #include <cstring>
 
 #include "backend/cpu/parallel.h"
@@ -34,6 +34,34 @@ struct SplitParams {
     v("num_outputs", num_outputs, required, "Number of equal parts.");
     v("axis", axis, int64_t{1}, "The axis to cut.");
     v("squeeze_axis", squeeze_axis, false, "Remove the axis when every part has length 1 along it.");
+  }
+};
+
+struct SplitV2Params {
+  Tuple indices;
+  int64_t axis;
+  bool squeeze_axis;
+  int64_t sections;
+  template <class V>
+  void visit(V& v) {
+    v("indices", indices, required, "Where each part begins; the last one ends with data.");
+    v("axis", axis, int64_t{1}, "The axis to cut.");
+    v("squeeze_axis", squeeze_axis, false, "Remove the axis, along which every part must have length 1.");
+    v("sections", sections, int64_t{0}, "Number of equal parts, in place of `indices`.");
+  }
+  void finish(const char* op) {
+    check(sections > 0 || !indices.empty(), "[", op, "] got neither indices nor sections");
+  }
+  int parts() const {
+    return static_cast<int>(sections > 0 ? sections : static_cast<int64_t>(indices.size()));
+  }
+  // The length of part i of an axis of `length`; clamped as Python's slices are.
+  int64_t part(int i, int64_t length) const {
+    if (sections > 0) return length / sections;
+    auto bound = [&](size_t k) {
+      return k < indices.size() ? std::min(std::max<int64_t>(indices[k], 0), length) : length;
+    };
+    return std::max<int64_t>(bound(static_cast<size_t>(i) + 1) - bound(static_cast<size_t>(i)), 0);
   }
 };
 
@@ -133,6 +161,41 @@ void infer_split(ShapeContext& c) {
   }
 }
 
+void infer_split_v2(ShapeContext& c) {
+  const SplitV2Params& p = as<SplitV2Params>(c.params);
+  if (!c.in[0].has_rank()) return;
+  const int axis = normalize_axis(p.axis, c.in[0].ndim(), "_split_v2");
+  const int64_t length = c.in[0][axis];
+  check(p.sections == 0 || length < 0 || length % p.sections == 0, "[_split_v2] axis ", p.axis, " of data ",
+        c.in[0], " has length ", length, ", which sections ", p.sections, " does not divide");
+  // Parts tell the other axes of data.
+  Shape data = c.in[0];
+  for (int i = 0; i < p.parts(); ++i) {
+    Shape part;
+    part.resize(0);
+    for (int a = 0; a < c.in[0].ndim(); ++a) {
+      if (a != axis) {
+        part.push_back(c.in[0][a]);
+      } else {
+        const int64_t n = length < 0 ? -1 : p.part(i, length);
+        check(!p.squeeze_axis || n < 0 || n == 1, "[_split_v2] squeeze_axis needs parts of length 1, got ",
+              n);
+        if (!p.squeeze_axis) part.push_back(n);
+      }
+    }
+    if (part.ndim() == 0) part.push_back(1);
+    c.set_out(i, part);
+    for (int a = 0, k = 0; a < data.ndim(); ++a) {
+      if (a != axis) {
+        data[a] = c.out[static_cast<size_t>(i)][k++];
+      } else if (!p.squeeze_axis) {
+        ++k;
+      }
+    }
+  }
+  c.set_in(0, data);
+}
+
 // A joined tensor as (outer, total bytes per outer row), its parts as (outer, bytes[i]).
 struct Parts {
   int64_t outer = 1;
@@ -191,6 +254,10 @@ int split_axis(const void* p, const Shape& joined) {
   return normalize_axis(as<SplitParams>(p).axis, joined.ndim(), "SliceChannel");
 }
 
+int split_v2_axis(const void* p, const Shape& joined) {
+  return normalize_axis(as<SplitV2Params>(p).axis, joined.ndim(), "_split_v2");
+}
+
 void register_join(const char* name, const ParamsSpec& params, AxisFn axis_of, int (*count)(const void*),
                    void (*infer)(ShapeContext&), const char* doc, std::vector<std::string> aliases) {
   OpDef& op = register_op(name);
@@ -223,35 +290,36 @@ void register_join(const char* name, const ParamsSpec& params, AxisFn axis_of, i
   };
 }
 
-void register_split() {
-  OpDef& op = register_op("SliceChannel");
-  op.aliases = {"split"};
-  op.doc = "Cuts data into num_outputs equal parts along an axis.";
-  op.params = params_spec<SplitParams>();
-  op.num_outputs = [](const void* p) { return static_cast<int>(as<SplitParams>(p).num_outputs); };
-  op.output_names = [](const void* p) {
-    const int64_t n = as<SplitParams>(p).num_outputs;
+void register_split(const char* name, const ParamsSpec& params, int (*count)(const void*), AxisFn axis_of,
+                    void (*infer)(ShapeContext&), const char* doc, std::vector<std::string> aliases) {
+  OpDef& op = register_op(name);
+  op.aliases = std::move(aliases);
+  op.doc = doc;
+  op.params = params;
+  op.num_outputs = count;
+  op.output_names = [count](const void* p) {
     std::vector<std::string> names;
-    for (int64_t i = 0; i < n; ++i) names.push_back(concat("output", i));
+    for (int i = 0; i < count(p); ++i) names.push_back(concat("output", i));
     return names;
   };
-  op.infer_shape = infer_split;
-  op.kernel = [](const KernelRequest& r) {
-    return move_kernel<false>(parts_of(r.in[0], split_axis(r.params, r.in[0].shape), r.out));
+  op.infer_shape = infer;
+  op.kernel = [axis_of](const KernelRequest& r) {
+    return move_kernel<false>(parts_of(r.in[0], axis_of(r.params, r.in[0].shape), r.out));
   };
-  op.gradient = [](GradContext& c) -> std::vector<EntryId> {
+  const std::string back_name = std::string("_backward_") + name;
+  op.gradient = [back_name](GradContext& c) -> std::vector<EntryId> {
     std::vector<EntryId> grads;
     for (int i = 0; i < static_cast<int>(c.out_grads.size()); ++i) grads.push_back(c.out_grad(i));
-    return {{c.backward("_backward_SliceChannel", grads, {0}), 0}};
+    return {{c.backward(back_name.c_str(), grads, {0}), 0}};
   };
-  OpDef& back = register_op("_backward_SliceChannel");
+  OpDef& back = register_op(back_name);
   back.visible = false;
-  back.params = op.params;
+  back.params = params;
   back.num_inputs = op.num_outputs;
   back.input_names = op.output_names;
   back.infer_shape = [](ShapeContext&) {};
-  back.kernel = [](const KernelRequest& r) {
-    return move_kernel<true>(parts_of(r.out[0], split_axis(r.params, r.out[0].shape), r.in));
+  back.kernel = [axis_of](const KernelRequest& r) {
+    return move_kernel<true>(parts_of(r.out[0], axis_of(r.params, r.out[0].shape), r.in));
   };
 }
 
@@ -264,7 +332,13 @@ void register_join_split_ops() {
   register_join("stack", params_spec<StackParams>(), stack_axis,
                 [](const void* p) { return static_cast<int>(as<StackParams>(p).num_args); }, infer_stack,
                 "Joins arrays of one shape along a new axis.", {});
-  register_split();
+  register_split("SliceChannel", params_spec<SplitParams>(),
+                 [](const void* p) { return static_cast<int>(as<SplitParams>(p).num_outputs); }, split_axis,
+                 infer_split, "Cuts data into num_outputs equal parts along an axis.", {"split"});
+  register_split("_split_v2", params_spec<SplitV2Params>(),
+                 [](const void* p) { return as<SplitV2Params>(p).parts(); }, split_v2_axis, infer_split_v2,
+                 "Cuts data into parts along an axis, that begin at given indices or have equal lengths.",
+                 {});
 }
 
 }  // namespace symbind

@@ -22,6 +22,7 @@ from .arithmetic import (
     subtract,
     true_divide,
 )
+from .functions import histogram, split_v2
 from .ndarray import (
     NDArray,
     arange,

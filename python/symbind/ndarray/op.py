@@ -53,8 +53,11 @@ def make_function(entry: OpEntry) -> Callable:
                         inputs.append(None)
                     inputs[i] = value
             inputs = [a for a in inputs if a is not None]
-        elif "data" in kwargs:
-            inputs += kwargs.pop("data")
+        else:
+            if isinstance(kwargs.get("data"), (list, tuple)):
+                inputs += kwargs.pop("data")
+            # UpSampling(data=..., weight=...): inputs by name, in the order they are written.
+            inputs += [kwargs.pop(k) for k in [k for k, v in kwargs.items() if isinstance(v, NDArray)]]
         kwargs.pop("attr", None)
         for array in inputs:
             if not isinstance(array, NDArray):

@@ -23,7 +23,9 @@ FAMILIES = (
     "pooling",
     "reduce",
     "scalar",
+    "sequence",
     "shape",
+    "slicing",
     "softmax",
     "unary",
 )
