@@ -2,8 +2,8 @@
 
     python bench/profile_case.py resnet50 [--steps 6] [--nodes 20]
 
-Runs in the Python that has symbind. Each line: share of the step, milliseconds a step, calls a step, operator;
-with --nodes also the slowest nodes. "outside" is what the step takes beyond its operators.
+Runs in the Python that has symbind. Each line: share of the step, milliseconds a step, calls a step,
+operator; with --nodes also the slowest nodes. "outside" is what the step takes beyond its operators.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def table(title: str, total: dict[Key, float], calls: dict[Key, int], steps: int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("case", choices=sorted(CASES))
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--nodes", type=int, default=0, help="also the slowest nodes")

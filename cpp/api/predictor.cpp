@@ -102,6 +102,7 @@ void Predictor::set_input(const std::string& name, const float* values, size_t c
   check(static_cast<int64_t>(count) == array.size(), "[Predictor.set_input] '", name, "': got ", count,
         " values, expected ", array.size(), " for shape ", array.shape);
   convert_elements(values, DType::kFloat32, array.data(), array.dtype, array.size());
+  array.mark_written();
 }
 
 void Predictor::forward() { impl_->executor->forward(false); }

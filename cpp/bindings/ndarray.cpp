@@ -73,12 +73,31 @@ Shape shape_of(const py::array& array) {
 }
 
 // A NumPy array over the same memory, which keeps the storage alive.
-py::array numpy_view(const NDArray& a) {
+py::array raw_view(const NDArray& a) {
   auto* keep = new StoragePtr(a.storage);
   py::capsule owner(keep, [](void* p) { delete static_cast<StoragePtr*>(p); });
   std::vector<py::ssize_t> shape(a.shape.begin(), a.shape.end());
   static char nothing[8];
   return py::array(numpy_dtype(a.dtype), shape, a.size() == 0 ? nothing : a.data(), owner);
+}
+
+// For callers outside of the engine, who may write whenever they like.
+py::array numpy_view(const NDArray& a) {
+  a.storage->exposed = true;
+  return raw_view(a);
+}
+
+// For reading, while no other name for the memory leaves the package.
+py::array peek_numpy(const NDArray& a) {
+  py::array view = raw_view(a);
+  py::detail::array_proxy(view.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+  return view;
+}
+
+// For writing at once, while no other name for the memory leaves the package.
+py::array edit_numpy(const NDArray& a) {
+  a.mark_written();
+  return raw_view(a);
 }
 
 // Shares the memory of a C-contiguous array of a supported dtype.
@@ -106,9 +125,10 @@ void copy_from_numpy(const NDArray& target, const py::array& source) {
   const DType dtype = dtype_from_numpy(source.dtype());
   if (dtype != DType::kUnknown && (source.flags() & py::array::c_style) != 0) {
     convert_elements(source.data(), dtype, target.data(), target.dtype, target.size());
+    target.mark_written();
     return;
   }
-  py::module_::import("numpy").attr("copyto")(numpy_view(target), source,
+  py::module_::import("numpy").attr("copyto")(edit_numpy(target), source,
                                               "unsafe");  // strided or exotic dtypes
 }
 
@@ -144,7 +164,9 @@ void bind_ndarray(py::module_& m) {
                                                      a.context.device_id);
                              })
       .def("to_numpy", &to_numpy, "A copy of the values.")
-      .def("view_numpy", &numpy_view, "A NumPy array over the same memory.")
+      .def("view_numpy", &numpy_view, "A NumPy array over the same memory, to hand to anybody.")
+      .def("peek_numpy", &peek_numpy, "The same for reading, not to be handed out.")
+      .def("edit_numpy", &edit_numpy, "The same for writing at once, not to be handed out.")
       .def_static("from_numpy", &from_numpy_shared, py::arg("array"),
                   "Shares the memory of a C-contiguous array.")
       .def("copy_from_numpy", &copy_from_numpy, py::arg("source"))

@@ -98,6 +98,24 @@ void Executor::prepare(Program& program) {
   program.resolve(externals_, *arena_);
 }
 
+const NDArray& Executor::parameter(int external) const {
+  return external < map_.num_args ? request_.args[external] : request_.aux[external - map_.num_args];
+}
+
+// Folds and packs weights again if one of them was written since, or may have been.
+void Executor::refresh_prepared(Program& p) {
+  const std::vector<int>& sources = p.prepare_sources;
+  bool fresh = p.prepared_for.size() == sources.size();
+  for (size_t i = 0; fresh && i < sources.size(); ++i) {
+    const Storage& storage = *parameter(sources[i]).storage;
+    fresh = !storage.exposed.load(std::memory_order_relaxed) && storage.version.load() == p.prepared_for[i];
+  }
+  if (fresh) return;
+  p.prepared_for.clear();
+  for (int external : sources) p.prepared_for.push_back(parameter(external).storage->version.load());
+  for (const Step& step : p.prepare_steps) p.run_step(step);
+}
+
 void Executor::run_steps(Program& p, size_t begin, size_t end) {
   if (global_profiler().active()) {
     p.run_profiled(begin, end);
@@ -111,12 +129,14 @@ void Executor::forward(bool is_train) {
   prepare(p);
   forwarded_ = nullptr;
   arena_->holder = this;
+  refresh_prepared(p);
   if (monitor_) {
     observe_variables(p);
     run_observed(p, 0, p.num_forward_steps);
   } else {
     run_steps(p, 0, p.num_forward_steps);
   }
+  for (const NDArray& output : outputs_) output.mark_written();
   if (is_train) forwarded_ = &p;
 }
 
@@ -141,6 +161,10 @@ void Executor::backward(const std::vector<NDArray>& head_grads) {
   } else {
     run_steps(p, p.num_forward_steps, p.steps.size());
   }
+  for (const NDArray& grad : request_.grads) {
+    if (!grad.empty()) grad.mark_written();
+  }
+  for (const NDArray& state : request_.aux) state.mark_written();
 }
 
 void Executor::set_monitor(Monitor monitor, bool all) {

@@ -52,6 +52,8 @@ class Executor {
   enum Mode { kPredict = 0, kTrain = 1 };
   Program& program(Mode mode);
   void prepare(Program& program);
+  void refresh_prepared(Program& program);
+  const NDArray& parameter(int external) const;
   void run_steps(Program& program, size_t begin, size_t end);
   void run_observed(Program& program, size_t begin, size_t end);
   void observe_variables(const Program& program);

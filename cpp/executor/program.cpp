@@ -132,8 +132,36 @@ void emit_steps(Program& program, std::vector<Kernel>& kernels) {
       program.slots.push_back({Placement::kArena, -1, program.plan.workspaces[id]});
     }
     program.kernels.push_back(std::move(kernels[id].self));
+    if (node.prepared) {
+      program.prepare_steps.push_back(step);
+      continue;
+    }
     program.steps.push_back(step);
     if (!node.in_backward) program.num_forward_steps = program.steps.size();
+  }
+}
+
+// Prepared values live beside the constants: in memory of their own, which nothing else uses.
+void place_prepared(Program& program, Graph& graph, const ExternalMap& map, MemoryRequest& request) {
+  const std::vector<int32_t> uses = count_uses(graph);
+  std::vector<char> is_source(static_cast<size_t>(map.constants()), 0);
+  for (GraphNode& node : graph.nodes) {
+    if (node.op == nullptr || !node.prepared) continue;
+    for (const EntryId& e : node.inputs) {
+      const GraphNode& from = graph.nodes[e.node];
+      if (from.op == nullptr && from.external < map.constants()) is_source[from.external] = 1;
+    }
+    if (node.op->traits.identity_view && request.share) continue;
+    for (int i = 0; i < node.num_outputs; ++i) {
+      const int32_t entry = node.first_entry + i;
+      if (uses[entry] == 0) continue;
+      const TensorDesc desc{graph.shapes[entry], graph.dtypes[entry], graph.layouts[entry]};
+      request.entry_external[entry] = map.constants() + static_cast<int>(program.constants.size());
+      program.constants.push_back(make_ndarray({static_cast<int64_t>(desc.bytes())}, DType::kUint8));
+    }
+  }
+  for (size_t i = 0; i < is_source.size(); ++i) {
+    if (is_source[i]) program.prepare_sources.push_back(static_cast<int>(i));
   }
 }
 
@@ -231,8 +259,14 @@ std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const Comp
       simplify(graph, options.is_train);
       fold_constants(graph, map.constants(), program->constants);
     }
-    if (env_flag("SYMBIND_FUSE", true)) fuse(graph);
+    const bool prepare = !options.is_train && env_flag("SYMBIND_PREPARE", true);
+    if (prepare) mark_parameters(graph);
+    if (env_flag("SYMBIND_FUSE", true)) {
+      if (prepare) fold_affine(graph);
+      fuse(graph);
+    }
     if (env_flag("SYMBIND_LAYOUT", true)) assign_layouts(graph, options.is_train);
+    if (prepare) mark_prepared(graph);
   }
   MemoryRequest request;
   request.entry_external.assign(graph.num_entries(), -1);
@@ -240,6 +274,8 @@ std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const Comp
     route_output(graph, i, externals[i], request.entry_external, &copy_op());
   }
   split_forward_backward(graph, request.entry_external);
+  request.share = !options.observable && env_flag("SYMBIND_PLAN_MEMORY", true);
+  place_prepared(*program, graph, map, request);
 
   const std::vector<int32_t> uses = count_uses(graph);
   program->needed_head_grads = read_head_grads(graph, map, uses);
@@ -251,7 +287,6 @@ std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const Comp
     kernels[id] = node_kernel(graph, id, uses, options);
     request.workspace_bytes[id] = static_cast<int64_t>(kernels[id].workspace);
   }
-  request.share = !options.observable && env_flag("SYMBIND_PLAN_MEMORY", true);
   program->plan = plan_memory(graph, request);
   program->graph = std::move(graph);
   emit_steps(*program, kernels);

@@ -59,18 +59,22 @@ struct Program {
   std::vector<Step> steps;
   size_t num_forward_steps = 0;        // the rest is the backward part
   std::vector<int> needed_head_grads;  // outputs whose head gradient the backward part reads
-  std::vector<NDArray> constants;      // values computed once at compile time
+  std::vector<NDArray> constants;      // values computed once at compile time, and prepared ones
+  std::vector<Step>
+      prepare_steps;  // what depends on parameters alone, run before `steps` when one was written
+  std::vector<int> prepare_sources;    // these parameters, as external numbers
+  std::vector<uint64_t> prepared_for;  // their versions when prepare_steps ran last; empty: never
 
   // Binds addresses: `externals` by ExternalMap number.
   void resolve(const std::vector<void*>& externals, const Arena& arena);
   bool resolved_for(const Arena& arena) const { return arena_version_ == arena.version; }
   void invalidate() { arena_version_ = -1; }
   void run(size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) run_step(steps[i]);
+  }
+  void run_step(const Step& s) {
     void* const* a = addresses_.data();
-    for (size_t i = begin; i < end; ++i) {
-      const Step& s = steps[i];
-      s.run(s.self, a + s.in, a + s.out, a[s.workspace]);
-    }
+    s.run(s.self, a + s.in, a + s.out, a[s.workspace]);
   }
   // The same, and tells the profiler how long each step took.
   void run_profiled(size_t begin, size_t end);

@@ -23,6 +23,7 @@ struct GraphNode {
   bool is_aux = false;    // a variable that some operator updates
   bool in_backward = false;
   std::vector<PostOp> post_ops;
+  bool prepared = false;  // depends on parameters alone: computed when one of them was written, and kept
 };
 
 class Graph {

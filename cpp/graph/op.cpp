@@ -39,6 +39,13 @@ std::vector<std::string> OpDef::output_list(const void* p) const {
 
 bool OpDef::is_aux(int input) const { return std::find(aux.begin(), aux.end(), input) != aux.end(); }
 
+bool OpDef::is_parameter(int input) const {
+  static const std::string kNames[] = {"weight",     "bias",        "gamma",     "beta",
+                                       "parameters", "moving_mean", "moving_var"};
+  return input < static_cast<int>(inputs.size()) &&
+         std::find(std::begin(kNames), std::end(kNames), inputs[input]) != std::end(kNames);
+}
+
 namespace {
 std::string input_label(const OpDef& op, const void* params, int i) {
   const std::vector<std::string> names = op.input_list(params);

@@ -94,6 +94,8 @@ struct OpTraits {
   bool identity_view = false;                // the output is the input's bytes under another shape
   bool random = false;                       // two equal nodes are not the same value
   bool is_loss = false;                      // ignores the gradient of its outputs
+  int max_post_ops = 1;                      // how many can be fused onto it, one after another
+  bool takes_post_op_gradient = false;       // see OpDef::as_post_op_gradient
   bool no_fold = false;                      // never a constant or a common subexpression
   std::vector<std::pair<int, int>> inplace;  // (input, output) that may share memory
 };
@@ -129,6 +131,18 @@ struct OpDef {
   std::function<bool(const void* params, PostOp&)> as_post_op;  // can this node be fused onto its producer?
   std::function<bool(const TensorDesc& out, const PostOp&)>
       accepts_post_op;  // can it be fused onto this node?
+  // For gradient nodes with inputs (out_grad, output): is this the gradient of such a post-op? A gradient
+  // node with traits.takes_post_op_gradient computes it on its own when its operator has that post-op.
+  std::function<bool(const void* params, PostOp&)> as_post_op_gradient;
+  // Outside training a scale and a bias per channel that follow an operator can move into its weight (input
+  // 1, scaled along its first axis) and its bias (input 2). The operator says which axis of its output these
+  // channels are (-1: it cannot), and makes the params of the same operator with a bias.
+  std::function<int(const void* params, int ndim)> channel_axis;
+  std::function<ParamsPtr(const void* params)> with_bias;
+  // The follower says which axis its channels are, and names the operator that computes the new weight and
+  // bias from (weight, [bias], its own inputs 1, 2, ...).
+  std::function<int(const void* params, int ndim)> affine_axis;
+  std::string affine_fold;
   // For operators that are a loss only under some attributes; null: traits.is_loss.
   std::function<bool(const void* params)> loss_when;
   OpTraits traits;
@@ -140,6 +154,8 @@ struct OpDef {
   std::vector<std::string> input_list(const void* p) const;
   std::vector<std::string> output_list(const void* p) const;
   bool is_aux(int input) const;
+  // Does this input hold what training learns, by its name (weight, bias, gamma, ...), rather than data?
+  bool is_parameter(int input) const;
   bool is_loss(const void* p) const { return loss_when ? loss_when(p) : traits.is_loss; }
 };
 

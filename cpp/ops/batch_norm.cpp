@@ -1,6 +1,8 @@
 // BatchNorm: normalisation over everything but the channels, with moving statistics for inference.
 #include "backend/cpu/batch_norm.h"
 
+#include <cmath>
+
 #include "backend/cpu/layout.h"
 #include "backend/cpu/run_in_float.h"
 #include "graph/graph.h"
@@ -130,6 +132,48 @@ std::vector<EntryId> gradient(GradContext& c) {
   return {{id, 0}, {id, 1}, {id, 2}, {}, {}};
 }
 
+// Inputs weight, [bias], gamma, beta, moving_mean, moving_var; outputs the weight and bias of an operator
+// that normalises too: weight * s and (bias - mean) * s + beta with s = gamma / sqrt(var + eps), per row of
+// weight.
+template <class T>
+void fold_rows(const Params& p, int64_t rows, int64_t columns, bool has_bias, void* const* in,
+               void* const* out) {
+  const T* weight = static_cast<const T*>(in[0]);
+  const T* bias = has_bias ? static_cast<const T*>(in[1]) : nullptr;
+  void* const* rest = in + (has_bias ? 2 : 1);
+  const T *gamma = static_cast<const T*>(rest[0]), *beta = static_cast<const T*>(rest[1]);
+  const T *mean = static_cast<const T*>(rest[2]), *var = static_cast<const T*>(rest[3]);
+  T *to = static_cast<T*>(out[0]), *to_bias = static_cast<T*>(out[1]);
+  for (int64_t r = 0; r < rows; ++r) {
+    const double scale = (p.fix_gamma ? 1.0 : double(gamma[r])) / std::sqrt(double(var[r]) + p.eps);
+    for (int64_t i = r * columns; i < (r + 1) * columns; ++i) to[i] = T(double(weight[i]) * scale);
+    to_bias[r] = T(((bias ? double(bias[r]) : 0.0) - double(mean[r])) * scale + double(beta[r]));
+  }
+}
+
+Kernel fold_kernel(const KernelRequest& r) {
+  const Params p = as<Params>(r.params);
+  const int64_t rows = r.in[0].shape[0], columns = rows == 0 ? 0 : r.in[0].shape.size() / rows;
+  const bool has_bias = r.in.size() == 6;
+  const bool wide = r.in[0].dtype == DType::kFloat64;
+  return make_kernel([=](void* const* in, void* const* out, void*) {
+    if (wide) {
+      fold_rows<double>(p, rows, columns, has_bias, in, out);
+    } else {
+      fold_rows<float>(p, rows, columns, has_bias, in, out);
+    }
+  });
+}
+
+void register_fold() {
+  OpDef& fold = register_op("_fold_BatchNorm");
+  fold.visible = false;
+  fold.params = params_spec<Params>();
+  fold.outputs = {"weight", "bias"};
+  fold.infer_shape = [](ShapeContext&) {};  // set by the pass
+  fold.kernel = fold_kernel;
+}
+
 }  // namespace
 
 void register_batch_norm_ops() {
@@ -155,6 +199,10 @@ void register_batch_norm_ops() {
   };
   op.gradient = gradient;
   op.traits.inplace = {{0, 0}};
+  op.affine_axis = [](const void* p, int ndim) {
+    return as<Params>(p).output_mean_var ? -1 : normalize_axis(as<Params>(p).axis, ndim, "BatchNorm");
+  };
+  op.affine_fold = "_fold_BatchNorm";
 
   OpDef& back = register_op("_backward_BatchNorm");
   back.visible = false;
@@ -166,6 +214,8 @@ void register_batch_norm_ops() {
   back.kernel = backward;
   back.layout = backward_layout;
   back.traits.inplace = {{0, 0}};
+  back.traits.takes_post_op_gradient = true;
+  register_fold();
 }
 
 }  // namespace symbind

@@ -213,7 +213,18 @@ void register_convolution_ops() {
   op.infer_shape = infer_shape;
   op.kernel = forward;
   op.layout = forward_layout;
-  op.accepts_post_op = [](const TensorDesc& out, const PostOp&) { return is_float(out.dtype); };
+  op.accepts_post_op = [](const TensorDesc& out, const PostOp& post) {
+    return is_float(out.dtype) && (post.kind != PostOp::kSum || conv_takes_sums(out.dtype));
+  };
+  op.traits.max_post_ops = 3;
+  op.channel_axis = [](const void* p, int ndim) {
+    return spatial_axes(as<Params>(p).channels_last(), ndim).channel;
+  };
+  op.with_bias = [](const void* p) -> ParamsPtr {
+    auto params = std::make_shared<Params>(as<Params>(p));
+    params->no_bias = false;
+    return params;
+  };
   op.gradient = gradient;
 
   OpDef& data = register_op("_backward_Convolution_data");

@@ -68,6 +68,12 @@ void register_elemwise_binary_ops() {
     op.infer_shape = infer_same_shape;
     op.traits.elementwise = true;
     op.traits.keeps_zero = e.keeps_zero;
+    if (e.op == Binary::kAdd) {
+      op.as_post_op = [](const void*, PostOp& post_op) {
+        post_op.kind = PostOp::kSum;
+        return true;
+      };
+    }
     op.traits.inplace = {{0, 0}, {1, 0}};
     const Binary function = e.op;
     const Cost cost = e.cost;

@@ -96,6 +96,13 @@ void register_fully_connected_ops() {
   op.accepts_post_op = [](const TensorDesc& out, const PostOp& post) {
     return is_float(out.dtype) && post.kind != PostOp::kSum;
   };
+  op.traits.max_post_ops = 3;
+  op.channel_axis = [](const void*, int ndim) { return ndim - 1; };
+  op.with_bias = [](const void* p) -> ParamsPtr {
+    auto params = std::make_shared<Params>(as<Params>(p));
+    params->no_bias = false;
+    return params;
+  };
   op.gradient = [](GradContext& c) -> std::vector<EntryId> {
     const bool bias = c.num_inputs() == 3;
     const std::vector<int> like = bias ? std::vector<int>{0, 1, 2} : std::vector<int>{0, 1};

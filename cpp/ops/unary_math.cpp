@@ -82,6 +82,12 @@ void add_gradient(OpDef& op, const Entry& e) {
   OpDef& back = register_backward_op(backward, {"out_grad", from_input ? "data" : "output"});
   back.traits.elementwise = true;
   back.traits.inplace = {{0, 0}, {1, 0}};
+  if (e.op == Unary::kRelu) {
+    back.as_post_op_gradient = [](const void*, PostOp& post_op) {
+      post_op.kind = PostOp::kRelu;
+      return true;
+    };
+  }
   const UnaryGrad grad = e.grad;
   const Cost cost = e.cost;
   back.kernel = [grad, cost](const KernelRequest& r) {

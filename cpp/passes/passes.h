@@ -26,12 +26,20 @@ void simplify(Graph& graph, bool is_train);
 // Drops nodes that no output needs; memory is planned for the others only, so this is no option.
 void remove_dead(Graph& graph);
 
+// Outside training: moves BatchNorm and the like into the weight and bias of the operator before.
+void fold_affine(Graph& graph);
 // Moves activations (and other work an operator can do at its end) onto their producers.
 void fuse(Graph& graph);
 
 // Chooses layouts through OpDef::layout and puts `_reorder` nodes where they differ. Outputs end up
 // row-major.
 void assign_layouts(Graph& graph, bool is_train);
+
+// Marks variables that are read as weights, biases and the like, and as nothing else; before passes that insert
+// nodes.
+void mark_parameters(Graph& graph);
+// Marks nodes that depend on such variables alone (packed or folded weights): they need not run at every call.
+void mark_prepared(Graph& graph);
 
 // Keeps the nodes for which keep[i] is true, renumbering; kept nodes may only use kept nodes.
 void compact(Graph& graph, const std::vector<char>& keep);

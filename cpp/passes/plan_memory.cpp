@@ -104,17 +104,24 @@ struct Planner {
     return true;
   }
 
+  // Input i is read for the last time: its memory becomes that of the output.
+  bool take_over(const GraphNode& node, int i, int output, int64_t bytes) {
+    if (i >= static_cast<int>(node.inputs.size())) return false;
+    const int32_t block = block_of[graph.entry(node.inputs[i])];
+    if (block < 0 || blocks[block].uses != 1 || blocks[block].bytes != bytes) return false;
+    const int32_t out = node.first_entry + output;
+    place_in_block(out, block);
+    blocks[block].uses += uses[out];
+    return true;
+  }
+
   bool try_inplace(const GraphNode& node, int output, int64_t bytes) {
     if (!request.share) return false;
     for (const auto& [i, o] : node.op->traits.inplace) {
-      if (o != output || i >= static_cast<int>(node.inputs.size())) continue;
-      const int32_t in = graph.entry(node.inputs[i]);
-      const int32_t block = block_of[in];
-      if (block < 0 || blocks[block].uses != 1 || blocks[block].bytes != bytes) continue;
-      const int32_t out = node.first_entry + output;
-      place_in_block(out, block);
-      blocks[block].uses += uses[out];
-      return true;
+      if (o == output && take_over(node, i, output, bytes)) return true;
+    }
+    for (const PostOp& op : node.post_ops) {
+      if (output == 0 && op.kind == PostOp::kSum && take_over(node, op.input, 0, bytes)) return true;
     }
     return false;
   }

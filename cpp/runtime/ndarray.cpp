@@ -80,6 +80,7 @@ void convert_elements(const void* from, DType from_type, void* to, DType to_type
 void copy_ndarray(const NDArray& from, const NDArray& to) {
   check(from.shape == to.shape, "[copyto] shapes differ: got ", from.shape, ", expected ", to.shape);
   convert_elements(from.data(), from.dtype, to.data(), to.dtype, from.size());
+  to.mark_written();
 }
 
 void fill_ndarray(const NDArray& array, double value) {
@@ -90,6 +91,7 @@ void fill_ndarray(const NDArray& array, double value) {
     const int64_t n = array.size();
     for (int64_t i = 0; i < n; ++i) data[i] = v;
   });
+  array.mark_written();
 }
 
 }  // namespace symbind

@@ -18,6 +18,8 @@ struct NDArray {
   bool empty() const { return storage == nullptr; }
   int64_t size() const { return shape.size(); }
   size_t bytes() const { return static_cast<size_t>(shape.size()) * dtype_size(dtype); }
+  // To be called by whoever has written to data().
+  void mark_written() const { storage->version.fetch_add(1, std::memory_order_relaxed); }
   void* data() const { return static_cast<char*>(storage->data) + offset; }
   template <class T>
   T* data_as() const {

@@ -34,6 +34,7 @@ StoragePtr wrap_storage(void* data, size_t bytes, std::shared_ptr<void> owner) {
   storage->data = data;
   storage->bytes = bytes;
   storage->owner = std::move(owner);
+  storage->exposed = true;
   return storage;
 }
 

@@ -1,7 +1,9 @@
 // Blocks of memory: 64-byte aligned, reference counted, possibly owned by somebody else (a NumPy array).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace symbind {
@@ -10,6 +12,9 @@ struct Storage {
   void* data = nullptr;
   size_t bytes = 0;
   std::shared_ptr<void> owner;
+  // What is computed from parameters and kept (packed weights) compares these with what it saw last.
+  std::atomic<uint64_t> version{0};  // goes up with every write
+  std::atomic<bool> exposed{false};  // somebody outside of the engine may write without telling
 };
 using StoragePtr = std::shared_ptr<Storage>;
 

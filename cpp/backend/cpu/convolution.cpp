@@ -20,6 +20,14 @@ bool use_onednn([[maybe_unused]] const ConvGeometry& g, [[maybe_unused]] DType d
 
 }  // namespace
 
+bool conv_takes_sums([[maybe_unused]] DType dtype) {
+#if SYMBIND_ONEDNN
+  return dtype == DType::kFloat32 && onednn::enabled();
+#else
+  return false;
+#endif
+}
+
 bool ConvGeometry::pointwise() const {
   for (int i = 0; i < 3; ++i) {
     if (kernel[i] != 1 || stride[i] != 1 || pad[i] != 0) return false;

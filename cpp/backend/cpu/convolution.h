@@ -25,6 +25,9 @@ struct ConvGeometry {
   bool pointwise() const;
 };
 
+// Can a sum be fused onto the end of a convolution of this dtype?
+bool conv_takes_sums(DType dtype);
+
 // Inputs data, weight and, if bias is given, bias; output the result. kSum post-ops read input PostOp::input.
 Kernel make_conv_forward(const ConvGeometry& g, const TensorDesc& data, const TensorDesc& weight,
                          const TensorDesc* bias, const TensorDesc& out, Span<const PostOp> post_ops,

@@ -170,6 +170,12 @@ void multi_update(const std::string& kind_name, Span<const NDArray> weights, Spa
       if (first >= end) break;
     }
   });
+  for (size_t i = 0; i < count; ++i) {
+    weights[i].mark_written();
+    for (const NDArray& state : states[i]) {
+      if (!state.empty()) state.mark_written();
+    }
+  }
 }
 
 }  // namespace symbind

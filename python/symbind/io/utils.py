@@ -76,8 +76,8 @@ def _wrap(array: np.ndarray) -> NDArray:
 
 
 def _host_view(array: NDArray) -> np.ndarray:
-    """Return a NumPy array on the memory of an NDArray."""
-    return array.handle.view_numpy()
+    """Return a NumPy array on the memory of an NDArray, for reading."""
+    return array.handle.peek_numpy()
 
 
 class ArraySource:

@@ -77,7 +77,7 @@ def _load_slice(target: NDArray, source, part: slice, axis: int) -> None:
     elif axis == 0 and isinstance(source, NDArray):
         target.handle.copy_from(source.handle.slice(part.start, part.stop))
     else:
-        values = source.handle.view_numpy() if isinstance(source, NDArray) else np.asarray(source)
+        values = source.handle.peek_numpy() if isinstance(source, NDArray) else np.asarray(source)
         target.handle.copy_from_numpy(values[(slice(None),) * axis + (part,)])
 
 

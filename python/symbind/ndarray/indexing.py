@@ -51,7 +51,8 @@ def get(array: NDArray, key: Any) -> NDArray:
         start, stop, _ = key.indices(handle.shape[0])
         return _wrap(handle.slice(start, max(start, stop)))
     key = _numpy_key(key)
-    result = handle.view_numpy()[key]
+    # What shares memory may be written through: that is for anybody.
+    result = (handle.view_numpy() if _is_basic(key) else handle.peek_numpy())[key]
     if not isinstance(result, np.ndarray) or result.ndim == 0:
         result = np.asarray(result).reshape(1)
         if not _is_basic(key):
@@ -75,8 +76,11 @@ def put(array: NDArray, key: Any, value: Any) -> None:
         elif isinstance(value, (int, float)):
             handle.fill(float(value))
             return
-    view = handle.view_numpy()
-    source = value.handle.view_numpy() if isinstance(value, NDArray) else np.asarray(value)
+        elif type(value) is np.ndarray and value.shape == array.shape:
+            handle.copy_from_numpy(value)
+            return
+    view = handle.edit_numpy()
+    source = value.handle.peek_numpy() if isinstance(value, NDArray) else np.asarray(value)
     target_shape = view[_numpy_key(key)].shape
     if source.ndim > len(target_shape):  # leading axes of length 1 may be left out
         source = (

@@ -475,7 +475,7 @@ def moveaxis(tensor: NDArray, source: Any, destination: Any) -> NDArray:
 
 def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
     """Write one-hot rows for `indices` (N,) into `out` (N, classes)."""
-    view = out.handle.view_numpy()
+    view = out.handle.edit_numpy()
     view[...] = 0
     view[np.arange(len(view)), indices.asnumpy().astype(np.int64)] = 1
     return out
