@@ -68,6 +68,11 @@ class NDArray:
     def dtype(self) -> int:
         ...
 
+    def edit_numpy(self) -> numpy.ndarray:
+        """
+        The same for writing at once, not to be handed out.
+        """
+
     def fill(self, value: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
 
@@ -84,6 +89,11 @@ class NDArray:
     @property
     def ndim(self) -> int:
         ...
+
+    def peek_numpy(self) -> numpy.ndarray:
+        """
+        The same for reading, not to be handed out.
+        """
 
     def reshape(self, shape: typing.Any) -> NDArray:
         """
@@ -113,7 +123,7 @@ class NDArray:
 
     def view_numpy(self) -> numpy.ndarray:
         """
-        A NumPy array over the same memory.
+        A NumPy array over the same memory, to hand to anybody.
         """
 
     def with_context(self, arg0: typing.SupportsInt | typing.SupportsIndex, arg1: typing.SupportsInt | typing.SupportsIndex) -> NDArray:
