@@ -91,6 +91,7 @@ class Module(ModuleComputation):
 
         self._arg_params: Any = None
         self._aux_params: Any = None
+        self._shares: Any = None
         self._dirty = [False]  # whether the dicts lag behind; shared with modules that share the parameters
 
         self._optimizer: Any = None
@@ -254,6 +255,7 @@ class Module(ModuleComputation):
         self.for_training = for_training
         self.inputs_need_grad = inputs_need_grad
         self.binded = True
+        self._shares = None if shared_module is None else shared_module._shares or shared_module
         if shared_module is not None:
             self._arg_params = shared_module._arg_params
             self._aux_params = shared_module._aux_params

@@ -18,6 +18,7 @@ class ModuleParameters(BaseModule):
     _aux_names: list[str]
     _arg_params: Any
     _aux_params: Any
+    _shares: Any  # the module whose parameters these are, or None
     _dirty: list[bool]  # whether the dicts lag behind; shared with modules that share the parameters
 
     @property
@@ -38,7 +39,8 @@ class ModuleParameters(BaseModule):
 
     def _sync_params_from_devices(self):
         """Copies the parameters in use into the dicts that `get_params` returns."""
-        self._exec_group.get_params(self._arg_params, self._aux_params)
+        # A module that shares parameters may have only some of those that were updated.
+        (self._shares or self)._exec_group.get_params(self._arg_params, self._aux_params)
         self._params_dirty = False
 
     def init_params(
