@@ -6,6 +6,7 @@ import ast
 import logging
 import os
 from numbers import Integral
+from typing import Any
 from urllib.parse import quote
 
 from .. import ndarray as nd
@@ -80,7 +81,7 @@ def _is_int(key):
 
 def _read_keys(file_name):
     try:
-        arrays = nd.load(file_name)
+        arrays: Any = nd.load(file_name)
         return [int(key) for key in arrays[0].asnumpy()]
     except (MXNetError, ValueError):
         with open(file_name, "rb") as file:

@@ -326,6 +326,11 @@ class DataParallelExecutorGroup(BatchLoading):
             shapes.append((name, tuple(shape)))
         return shapes
 
+    @property
+    def output_dtypes(self):
+        """Dtype of each output."""
+        return [out.dtype for out in self._outputs[0]]
+
     def get_input_grads(self, merge_multi_context=True):
         """Gradients of the data inputs from the last backward, in the form of `get_outputs`."""
         if self.input_grad_arrays is None:
