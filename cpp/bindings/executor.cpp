@@ -29,7 +29,7 @@ std::vector<NDArray> arrays_or_empty(const py::list& list) {
 std::unique_ptr<Executor> make_executor(const Symbol& symbol, int device_type, int device_id,
                                         const py::list& args, const py::list& grads,
                                         const std::vector<std::string>& reqs, const py::list& aux,
-                                        const Executor* shared) {
+                                        const Executor* shared, const py::list& output_memory) {
   BindRequest request;
   request.symbol = symbol;
   request.context = {static_cast<DeviceType>(device_type), device_id};
@@ -38,6 +38,7 @@ std::unique_ptr<Executor> make_executor(const Symbol& symbol, int device_type, i
   for (const std::string& r : reqs) request.grad_reqs.push_back(parse_grad_req(r));
   request.aux = arrays_or_empty(aux);
   if (shared != nullptr) request.arena = shared->arena();
+  request.output_memory = arrays_or_empty(output_memory);
   py::gil_scoped_release release;
   return std::make_unique<Executor>(std::move(request));
 }
@@ -66,7 +67,7 @@ void bind_executor(py::module_& m) {
   py::class_<Executor>(m, "Executor", "A symbol bound to arrays.")
       .def(py::init(&make_executor), py::arg("symbol"), py::arg("device_type"), py::arg("device_id"),
            py::arg("args"), py::arg("grads"), py::arg("grad_reqs"), py::arg("aux"),
-           py::arg("shared").none(true))
+           py::arg("shared").none(true), py::arg("output_memory") = py::list())
       .def("forward", &Executor::forward, py::arg("is_train"), Release())
       .def("backward", &Executor::backward, py::arg("head_grads") = std::vector<NDArray>{}, Release())
       .def(
@@ -83,6 +84,7 @@ void bind_executor(py::module_& m) {
         const MemoryReport r = e.memory_report();
         py::dict d;
         d["arena_bytes"] = r.arena_bytes;
+        d["shared_arena_bytes"] = e.arena()->bytes;
         d["unshared_bytes"] = r.unshared_bytes;
         d["output_bytes"] = r.output_bytes;
         d["constant_bytes"] = r.constant_bytes;

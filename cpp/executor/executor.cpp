@@ -46,6 +46,18 @@ Graph bound_graph(const BindRequest& request, ExternalMap& map) {
   return graph;
 }
 
+// An array for output number i: in the memory that the request has for it, if there is enough.
+NDArray output_array(const BindRequest& request, size_t i, const Shape& shape, DType dtype) {
+  if (i < request.output_memory.size() && !request.output_memory[i].empty()) {
+    NDArray array = request.output_memory[i];
+    const size_t available = array.bytes();
+    array.shape = shape;
+    array.dtype = dtype;
+    if (array.bytes() <= available) return array;
+  }
+  return make_ndarray(shape, dtype);
+}
+
 }  // namespace
 
 Executor::Executor(BindRequest request) : request_(std::move(request)) {
@@ -64,7 +76,9 @@ Executor::Executor(BindRequest request) : request_(std::move(request)) {
           dtype_name(request_.grads[i].dtype), ", expected ", request_.args[i].shape, " ",
           dtype_name(request_.args[i].dtype));
   }
-  for (const EntryId& e : graph_.outputs) outputs_.push_back(make_ndarray(graph_.shape(e), graph_.dtype(e)));
+  for (const EntryId& e : graph_.outputs) {
+    outputs_.push_back(output_array(request_, outputs_.size(), graph_.shape(e), graph_.dtype(e)));
+  }
   head_grads_.resize(outputs_.size());
   externals_.assign(static_cast<size_t>(map_.constants()), nullptr);
   for (int i = 0; i < map_.num_args; ++i) {

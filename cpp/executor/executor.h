@@ -19,6 +19,8 @@ struct BindRequest {
   std::vector<GradReq> grad_reqs;  // by argument
   std::vector<NDArray> aux;        // in list_auxiliary_states order
   ArenaPtr arena;                  // null: one of its own
+  // For the outputs, where it is large enough; the others get memory of their own.
+  std::vector<NDArray> output_memory;
 };
 
 struct MemoryReport {

@@ -6,6 +6,7 @@ one object that has the attributes `epoch`, `nbatch`, `eval_metric` and `locals`
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 import time
@@ -42,7 +43,11 @@ def module_checkpoint(
 
     def _callback(iter_no: int, sym: Any = None, arg: Any = None, aux: Any = None) -> None:
         if (iter_no + 1) % period == 0:
-            mod.save_checkpoint(prefix, iter_no + 1, save_optimizer_states)
+            save = mod.save_checkpoint
+            if "save_optimizer_states" in inspect.signature(save).parameters:  # not everywhere the third
+                save(prefix, iter_no + 1, save_optimizer_states=save_optimizer_states)
+            else:
+                save(prefix, iter_no + 1, save_optimizer_states)
 
     return _callback
 

@@ -34,6 +34,7 @@ class Executor:
         aux: list[NDArray],
         shared: Executor | None = None,
         group2ctx: dict[str, Context] | None = None,
+        output_memory: Sequence[NDArray] = (),
     ) -> None:
         self._symbol = symbol
         self._ctx = ctx
@@ -51,6 +52,7 @@ class Executor:
             grad_reqs,
             [a.handle for a in aux],
             None if shared is None else shared.handle,  # type: ignore[arg-type]  # None is meant
+            [array.handle for array in output_memory],
         )
         self.outputs = [_wrap(h) for h in self.handle.outputs()]
         self._arg_names = symbol.list_arguments()
@@ -211,5 +213,7 @@ class Executor:
         return f"Symbol Outputs:\n{outputs}{self.handle.debug_str()}"
 
     def memory_report(self) -> dict[str, int]:
-        """Return bytes: arena_bytes, unshared_bytes (without sharing), output_bytes, constant_bytes."""
+        """Return bytes: arena_bytes (of the larger program), shared_arena_bytes (what is allocated now, for
+        all executors that share it), unshared_bytes (without sharing), output_bytes, constant_bytes.
+        """
         return self.handle.memory_report()

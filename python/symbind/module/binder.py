@@ -124,10 +124,21 @@ class Binder:
         Of every argument.
     group2ctxs : list of dict
         By context.
+    pool : ArrayPool, optional
+        Where inputs and outputs are, shared with other binders; default new arrays.
     """
 
     def __init__(
-        self, symbol, contexts, workload, param_names, label_names, state_names, grad_req, group2ctxs
+        self,
+        symbol,
+        contexts,
+        workload,
+        param_names,
+        label_names,
+        state_names,
+        grad_req,
+        group2ctxs,
+        pool=None,
     ):
         self.symbol = symbol
         self.contexts = contexts
@@ -137,6 +148,7 @@ class Binder:
         self.state_names = state_names
         self.grad_req = grad_req
         self.group2ctxs = group2ctxs
+        self.pool = pool
         self.arg_names = symbol.list_arguments()
         self.aux_names = symbol.list_auxiliary_states()
 
@@ -202,7 +214,12 @@ class Binder:
                 old = None  # states follow the batch size
             if old is not None:
                 check_shared("parameter", name, old, shape, dtype)
-            args[name] = nd.zeros(shape, ctx, dtype=dtype) if old is None else old
+            if old is not None:
+                args[name] = old
+            elif self.pool is not None and name not in reusable:
+                args[name] = self.pool.input(i, name, shape, ctx, dtype)
+            else:
+                args[name] = nd.zeros(shape, ctx, dtype=dtype)
             if self.grad_req[name] != "null":
                 old = base_grads.get(name) if name in self.param_names else None
                 fits = old is not None and tuple(old.shape) == shape and old.dtype == dtype
@@ -212,15 +229,19 @@ class Binder:
             if old is not None:
                 check_shared("auxiliary state", name, old, shape, dtype)
             aux[name] = nd.zeros(shape, ctx, dtype=dtype) if old is None else old
-        return self.symbol.bind(
+        executor = self.symbol._make_executor(
             ctx,
-            args,
-            args_grad=grads,
-            grad_req=self.grad_req,
-            aux_states=aux,
-            group2ctx=self.group2ctxs[i],
-            shared_exec=base,
+            [args[name] for name in self.arg_names],
+            [grads.get(name) for name in self.arg_names],
+            [self.grad_req[name] for name in self.arg_names],
+            [aux[name] for name in self.aux_names],
+            base,
+            self.group2ctxs[i],
+            self.pool.outputs(i) if self.pool is not None else (),
         )
+        if self.pool is not None:
+            self.pool.keep_outputs(i, executor.outputs)
+        return executor
 
     def _of_context(self, described, part: slice):
         """Shapes and dtypes of the described inputs for one part of the batch."""

@@ -7,15 +7,16 @@ from typing import Any
 
 from .. import context as _context
 from ..initializer import Uniform
-from .base_module import BaseModule
 from .bucketing_files import load_buckets, save_buckets
+from .current_bucket import CurrentBucket
 from .descriptions import _check_input_names, with_shape
 from .module import Module
+from .pool import ArrayPool
 
 __all__ = ["BucketingModule"]
 
 
-class BucketingModule(BaseModule):
+class BucketingModule(CurrentBucket):
     """A module for each bucket, made when a batch of that bucket is first seen.
 
     All buckets share parameters, gradients, states, optimizer and scratch memory, which is that of the
@@ -71,6 +72,7 @@ class BucketingModule(BaseModule):
         self._described = (data_names, symbol.list_outputs())
         self._symbols: dict[Any, Any] = {}  # of a checkpoint, in place of those that sym_gen makes
         self._buckets: dict[Any, Module] = {}
+        self._pool = ArrayPool()
         self._owner: Any = None  # the module that holds the parameters
         self._curr_module: Any = None
         self._curr_bucket_key: Any = None
@@ -89,9 +91,11 @@ class BucketingModule(BaseModule):
     def _make(self, key) -> Module:
         """An unbound module for a bucket."""
         symbol, data_names, label_names = self._call_sym_gen(key)
-        return Module(
+        module = Module(
             self._symbols.get(key, symbol), data_names, label_names, logger=self.logger, **self._options
         )
+        module._pool = self._pool
+        return module
 
     # -------------------------------------------------------------------------------------------- checkpoints
 
@@ -201,42 +205,6 @@ class BucketingModule(BaseModule):
         self._require("load_optimizer_states", optimizer=True)
         self._owner.load_optimizer_states(fname)
 
-    # -------------------------------------------------------------------------------------------- description
-
-    @property
-    def data_names(self):
-        """Names of the data inputs of the current bucket; of the default one before `bind`."""
-        return self._curr_module.data_names if self.binded else self._described[0]
-
-    @property
-    def output_names(self):
-        """Names of the outputs of the current bucket; of the default one before `bind`."""
-        return self._curr_module.output_names if self.binded else self._described[1]
-
-    @property
-    def data_shapes(self):
-        """List of DataDesc of the data inputs of the current bucket."""
-        self._require("data_shapes", params=False)
-        return self._curr_module.data_shapes
-
-    @property
-    def label_shapes(self):
-        """List of DataDesc of the labels of the current bucket; None where it is bound without labels."""
-        self._require("label_shapes", params=False)
-        return self._curr_module.label_shapes
-
-    @property
-    def output_shapes(self):
-        """List of (name, shape) of the outputs of the current bucket."""
-        self._require("output_shapes", params=False)
-        return self._curr_module.output_shapes
-
-    @property
-    def symbol(self):
-        """The symbol of the current bucket."""
-        self._require("symbol", params=False)
-        return self._curr_module.symbol
-
     # --------------------------------------------------------------------------------------------- parameters
 
     def _require_params(self, method):
@@ -286,16 +254,6 @@ class BucketingModule(BaseModule):
         )
         self.params_initialized = True
 
-    def get_states(self, merge_multi_context=True):
-        """The states of the current bucket; buckets with states of the same shape share them."""
-        self._require("get_states")
-        return self._curr_module.get_states(merge_multi_context=merge_multi_context)
-
-    def set_states(self, states=None, value=None):
-        """Sets the states of the current bucket; see `Module.set_states`."""
-        self._require("set_states")
-        self._curr_module.set_states(states, value)
-
     # ------------------------------------------------------------------------------------------------ binding
 
     def bind(
@@ -333,19 +291,25 @@ class BucketingModule(BaseModule):
         owner = self._buckets.get(key) or self._make(key)
         if self._owner is not None and self._owner is not owner:
             self._hand_over(owner)
-        owner.bind(
-            data_shapes,
-            label_shapes,
-            for_training,
-            inputs_need_grad,
-            force_rebind=force_rebind,
-            grad_req=grad_req,
-        )
+        pool, owner._pool = owner._pool, ArrayPool()
+        try:
+            owner.bind(
+                data_shapes,
+                label_shapes,
+                for_training,
+                inputs_need_grad,
+                force_rebind=force_rebind,
+                grad_req=grad_req,
+            )
+        except BaseException:
+            owner._pool = pool
+            raise
         for monitor in self._monitors:
             owner.install_monitor(monitor)
         self._buckets = {key: owner}
         self._owner = self._curr_module = owner
         self._curr_bucket_key = key
+        self._pool = owner._pool
         self._grad_req = grad_req
         self.for_training = for_training
         self.inputs_need_grad = inputs_need_grad
@@ -434,12 +398,6 @@ class BucketingModule(BaseModule):
                 module.borrow_optimizer(self._owner)
         self.optimizer_initialized = True
 
-    def update(self):
-        """Updates the parameters by the installed optimizer and the gradients of the last backward."""
-        if not (self.binded and self.params_initialized and self.optimizer_initialized):
-            self._require("update", optimizer=True)
-        self._curr_module.update()
-
     # -------------------------------------------------------------------------------------------- computation
 
     def prepare(self, data_batch, sparse_row_id_fn=None):
@@ -467,28 +425,25 @@ class BucketingModule(BaseModule):
         self._curr_bucket_key, self._curr_module = self._module_of(data_batch)
         self._curr_module.forward(data_batch, is_train=is_train)
 
-    def backward(self, out_grads=None):
-        """Backward computation of the current bucket; see `Module.backward`."""
-        if not (self.binded and self.params_initialized):
-            self._require("backward")
-        self._curr_module.backward(out_grads)
+    def memory_report(self):
+        """What the buckets that are bound now need and share, in bytes.
 
-    def get_outputs(self, merge_multi_context=True):
-        """Outputs of the last forward; see `Module.get_outputs`."""
-        if not (self.binded and self.params_initialized):
-            self._require("get_outputs")
-        return self._curr_module.get_outputs(merge_multi_context)
-
-    def get_input_grads(self, merge_multi_context=True):
-        """Gradients of the data inputs from the last backward; see `Module.get_input_grads`."""
-        self._require("get_input_grads")
-        return self._curr_module.get_input_grads(merge_multi_context)
-
-    def update_metric(self, eval_metric, labels, pre_sliced=False):
-        """Updates a metric with the outputs of the last forward; see `Module.update_metric`."""
-        if not (self.binded and self.params_initialized):
-            self._require("update_metric")
-        self._curr_module.update_metric(eval_metric, labels, pre_sliced)
+        Returns
+        -------
+        dict of str to int
+            ``arena_bytes``: scratch memory, that of the largest bucket; ``unshared_arena_bytes``: the sum of
+            what each would have for itself; ``input_output_bytes``: inputs and outputs of the largest;
+            ``unshared_output_bytes``: the sum of the outputs of each.
+        """
+        self._require("memory_report", params=False)
+        modules = [module for module in self._buckets.values() if module.binded]
+        reports = [[e.memory_report() for e in module._exec_group.execs] for module in modules]
+        return {
+            "arena_bytes": sum(report["shared_arena_bytes"] for report in reports[0]),
+            "unshared_arena_bytes": sum(r["arena_bytes"] for report in reports for r in report),
+            "input_output_bytes": self._pool.bytes(),
+            "unshared_output_bytes": sum(r["output_bytes"] for report in reports for r in report),
+        }
 
     def install_monitor(self, mon):
         """Installs a monitor on all executors of all buckets, also of those that come later."""

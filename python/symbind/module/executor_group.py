@@ -43,6 +43,8 @@ class DataParallelExecutorGroup(BatchLoading):
     grad_req : str, list of str, dict of str to str
     state_names : list of str, optional
     group2ctxs : dict or list of dict, optional
+    pool : ArrayPool, optional
+        Memory for inputs and outputs that this group shares with others.
 
     Attributes
     ----------
@@ -68,6 +70,7 @@ class DataParallelExecutorGroup(BatchLoading):
         grad_req="write",
         state_names=None,
         group2ctxs=None,
+        pool=None,
     ):
         self.symbol = symbol
         self.contexts = contexts
@@ -102,6 +105,7 @@ class DataParallelExecutorGroup(BatchLoading):
             self.state_names,
             self.grad_req,
             self.group2ctxs,
+            pool,
         )
         self._kept: OrderedDict[Any, Bound] = OrderedDict()
         self._monitors: list[Any] = []

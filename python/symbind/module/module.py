@@ -104,6 +104,7 @@ class Module(ModuleComputation):
         self._update_keys: dict[str, int] = {}
 
         self._exec_group: Any = None
+        self._pool: Any = None  # memory for inputs and outputs, shared with other buckets
         self._data_shapes: Any = None
         self._label_shapes: Any = None
 
@@ -245,6 +246,7 @@ class Module(ModuleComputation):
             grad_req=grad_req,
             group2ctxs=self._group2ctxs,
             state_names=self._state_names,
+            pool=self._pool,
         )
         if shared_module is None and self.params_initialized:
             self._fill(group)

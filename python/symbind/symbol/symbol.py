@@ -344,11 +344,19 @@ class Symbol:
         return self._make_executor(ctx, arrays, grads, reqs, aux, shared_exec, group2ctx)
 
     def _make_executor(
-        self, ctx: Context, args: list, grads: list, reqs: list[str], aux: list, shared: Any, group2ctx: Any
+        self,
+        ctx: Context,
+        args: list,
+        grads: list,
+        reqs: list[str],
+        aux: list,
+        shared: Any,
+        group2ctx: Any,
+        output_memory: Sequence = (),
     ) -> Any:
         from ..executor import Executor
 
-        return Executor(self, ctx, args, grads, reqs, aux, shared, group2ctx)
+        return Executor(self, ctx, args, grads, reqs, aux, shared, group2ctx, output_memory)
 
     def eval(self, ctx: Context | None = None, **kwargs: Any) -> list:
         """Compute the outputs from arrays given by name."""
