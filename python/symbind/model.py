@@ -47,6 +47,11 @@ def save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_ca
     logging.info('Saved checkpoint to "%s"', file_name)
 
 
+def load_symbol(prefix):
+    """Loads the symbol of a checkpoint, ``prefix-symbol.json``."""
+    return sym.load(f"{prefix}-symbol.json")
+
+
 def load_params(prefix, epoch):
     """Loads the parameters of a checkpoint.
 
@@ -75,7 +80,7 @@ def load_checkpoint(prefix, epoch):
     -------
     (symbol, arg_params, aux_params)
     """
-    symbol = sym.load(f"{prefix}-symbol.json")
+    symbol = load_symbol(prefix)
     arg_params, aux_params = load_params(prefix, epoch)
     return symbol, arg_params, aux_params
 

@@ -10,10 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from .. import ndarray as nd
-from .. import symbol as sym
 from .._files import atomic_write
 from ..base import MXNetError
-from ..model import load_params, save_checkpoint
+from ..model import load_params, load_symbol, save_checkpoint
 
 _MAX_INT32 = 2**31
 
@@ -30,13 +29,13 @@ def save_buckets(prefix, epoch, symbols, default_symbol, arg_params, aux_params,
     """
     keys = list(symbols)
     literals = _literals(keys)
-    if len({_symbol_file(prefix, key) for key in keys}) != len(keys):
+    if len({_prefix_of(prefix, key) for key in keys}) != len(keys):
         raise ValueError(
             f"[BucketingModule.save_checkpoint] bucket keys: got {keys}, expected keys that differ as text, "
             "since they name files"
         )
     for key, symbol in symbols.items():
-        symbol.save(_symbol_file(prefix, key), remove_amp_cast=remove_amp_cast)
+        symbol.save(f"{_prefix_of(prefix, key)}-symbol.json", remove_amp_cast=remove_amp_cast)
     save_checkpoint(prefix, epoch, default_symbol, arg_params, aux_params, remove_amp_cast=remove_amp_cast)
     file_name = f"{prefix}.buckets"
     if literals is None:
@@ -54,7 +53,7 @@ def load_buckets(prefix, epoch):
     """
     file_name = f"{prefix}.buckets"
     keys = _read_keys(file_name) if os.path.exists(file_name) else []
-    symbols = {key: sym.load(_symbol_file(prefix, key)) for key in keys}
+    symbols = {key: load_symbol(_prefix_of(prefix, key)) for key in keys}
     return symbols, *load_params(prefix, epoch)
 
 
@@ -92,6 +91,6 @@ def _read_keys(file_name):
         raise ValueError(f"[BucketingModule.load] {file_name}: not a list of bucket keys") from None
 
 
-def _symbol_file(prefix, key):
+def _prefix_of(prefix, key):
     # As MXNet writes them where the key is a number; what a file name cannot hold is quoted.
-    return f"{prefix}-{quote(str(key), safe=' ,()')}-symbol.json"
+    return f"{prefix}-{quote(str(key), safe=' ,()')}"
