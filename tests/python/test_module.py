@@ -1,83 +1,13 @@
-"""Module: signatures, names and shapes, states and errors, parameters."""
+"""Module: names and shapes, states and errors, parameters. Signatures: test_module_page.py."""
 
 from __future__ import annotations
 
-import inspect
 import warnings
 
 import numpy as np
 import pytest
 from common import mx, ours_only
 from module_helpers import Batch, batch_of, bound, data_iter, mlp, same, values
-
-# ---------------------------------------------------------------------------------------------- signatures
-
-OPTIMIZER = "kvstore='local', optimizer='sgd', optimizer_params=(('learning_rate', 0.01),), force_init=False"
-INIT = (
-    "initializer, arg_params=None, aux_params=None, allow_missing=False, force_init=False, allow_extra=False"
-)
-BIND = (
-    "data_shapes, label_shapes=None, for_training=True, inputs_need_grad=False, force_rebind=False, "
-    "shared_module=None, grad_req='write'"
-)
-SIGNATURES = {
-    "forward_backward": "data_batch",
-    "score": "eval_data, eval_metric, num_batch=None, batch_end_callback=None, score_end_callback=None, "
-    "reset=True, epoch=0, sparse_row_id_fn=None",
-    "iter_predict": "eval_data, num_batch=None, reset=True, sparse_row_id_fn=None",
-    "predict": "eval_data, num_batch=None, merge_batches=True, reset=True, always_output_list=False, "
-    "sparse_row_id_fn=None",
-    "fit": "train_data, eval_data=None, eval_metric='acc', epoch_end_callback=None, batch_end_callback=None, "
-    "kvstore='local', optimizer='sgd', optimizer_params=(('learning_rate', 0.01),), eval_end_callback=None, "
-    "eval_batch_end_callback=None, initializer, arg_params=None, aux_params=None, allow_missing=False, "
-    "force_rebind=False, force_init=False, begin_epoch=0, num_epoch=None, validation_metric=None, "
-    "monitor=None, sparse_row_id_fn=None",
-    "get_params": "",
-    "init_params": INIT,
-    "set_params": "arg_params, aux_params, allow_missing=False, force_init=True, allow_extra=False",
-    "save_params": "fname",
-    "load_params": "fname",
-    "get_states": "merge_multi_context=True",
-    "set_states": "states=None, value=None",
-    "install_monitor": "mon",
-    "prepare": "data_batch, sparse_row_id_fn=None",
-    "forward": "data_batch, is_train=None",
-    "backward": "out_grads=None",
-    "get_outputs": "merge_multi_context=True",
-    "get_input_grads": "merge_multi_context=True",
-    "update": "",
-    "update_metric": "eval_metric, labels, pre_sliced=False",
-    "bind": BIND,
-    "init_optimizer": OPTIMIZER,
-}
-MODULE_ONLY = {
-    "__init__": "symbol, data_names=('data',), label_names=('softmax_label',), logger, context=cpu(0), "
-    "work_load_list=None, fixed_param_names=None, state_names=None, group2ctxs=None, compression_params=None",
-    "save_checkpoint": "prefix, epoch, save_optimizer_states=False, remove_amp_cast=True",
-    "reshape": "data_shapes, label_shapes=None",
-    "borrow_optimizer": "shared_module",
-    "save_optimizer_states": "fname",
-    "load_optimizer_states": "fname",
-}
-
-
-def described(function):
-    parts = []
-    for name, parameter in inspect.signature(function).parameters.items():
-        if name == "self":
-            continue
-        with_default = parameter.default is not parameter.empty and name not in ("initializer", "logger")
-        parts.append(f"{name}={parameter.default!r}" if with_default else name)
-    return ", ".join(parts)
-
-
-@pytest.mark.parametrize("klass", ["BaseModule", "Module"])
-def test_signatures(klass):
-    expected = dict(SIGNATURES, **(MODULE_ONLY if klass == "Module" else {"__init__": "logger"}))
-    for method, signature in expected.items():
-        assert described(getattr(getattr(mx.mod, klass), method)) == signature, method
-    assert isinstance(inspect.getattr_static(mx.mod.Module, "load"), staticmethod)
-
 
 # ---------------------------------------------------------------------------------------------- description
 
