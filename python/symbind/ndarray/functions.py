@@ -49,6 +49,16 @@ def histogram(a: NDArray, bins: Any = 10, range: tuple[float, float] | None = No
     return function("_histogram")(a, bin_cnt=int(bins), range=tuple(range))
 
 
+def boolean_mask(data: NDArray, index: NDArray, axis: int = 0, out: NDArray | None = None) -> NDArray:
+    """Return the rows of `data` where `index`, one number a row, is not 0."""
+    if axis != 0:
+        raise ValueError(f"[boolean_mask] axis: got {axis}, expected 0")
+    rows = np.flatnonzero(index.asnumpy())
+    if len(index.shape) != 1 or index.shape[0] != data.shape[0]:
+        raise ValueError(f"[boolean_mask] index: got shape {index.shape}, expected {data.shape[:1]}")
+    return function("take")(data, array(rows, dtype=np.int64), out=out)
+
+
 def slice_assign(self: NDArray, rhs: NDArray, begin: Any, end: Any, step: Any = ()) -> NDArray:
     """Write `rhs` into the part [begin:end:step] of this array, by axis, and return it."""
     return function("_slice_assign")(self, rhs, begin=begin, end=end, step=step or (), out=self)

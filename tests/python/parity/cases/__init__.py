@@ -17,6 +17,7 @@ FAMILIES = (
     "elemwise",
     "embedding",
     "half",
+    "indexing",
     "init",
     "join",
     "losses",
