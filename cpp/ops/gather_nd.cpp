@@ -21,8 +21,8 @@ struct Points {
 
   Points(const Shape& indices, const Shape& array, const char* op)
       : axes(indices[0]), count(indices.product(1, indices.ndim())) {
-    check(axes <= array.ndim(), "[", op, "] indices: got shape ", indices, ", expected at most ", array.ndim(),
-          " for the first axis, for an array of shape ", array);
+    check(axes <= array.ndim(), "[", op, "] indices: got shape ", indices, ", expected at most ",
+          array.ndim(), " for the first axis, for an array of shape ", array);
     row = array.product(static_cast<int>(axes), array.ndim());
     int64_t step = 1;
     for (int i = static_cast<int>(axes) - 1; i >= 0; --i) {
@@ -45,8 +45,8 @@ ResolvePointsFn points_resolver(DType type) {
         const I* index = static_cast<const I*>(from) + a * p.count;
         for (int64_t k = 0; k < p.count; ++k) {
           const int64_t i = static_cast<int64_t>(index[k]);
-          check(i >= -p.lengths[a] && i < p.lengths[a], "[", op, "] index out of range: got ", i, " for axis ", a,
-                " of length ", p.lengths[a]);
+          check(i >= -p.lengths[a] && i < p.lengths[a], "[", op, "] index out of range: got ", i,
+                " for axis ", a, " of length ", p.lengths[a]);
           to[k] += (i < 0 ? i + p.lengths[a] : i) * p.steps[a];
         }
       }
@@ -95,17 +95,16 @@ Kernel gather_kernel(const KernelRequest& r) {
           resolve("gather_nd", p, in[1], rows);
           const Word* x = static_cast<const Word*>(in[0]);
           Word* y = static_cast<Word*>(out[0]);
-          parallel_for(p.count, 1 + kElementGrain / std::max<int64_t>(p.row, 1),
-                       [&](int64_t begin, int64_t end) {
-                         if (p.row == 1) {
-                           for (int64_t k = begin; k < end; ++k) y[k] = x[rows[k]];
-                           return;
-                         }
-                         for (int64_t k = begin; k < end; ++k) {
-                           std::memcpy(y + k * p.row, x + rows[k] * p.row,
-                                       static_cast<size_t>(p.row) * sizeof(Word));
-                         }
-                       });
+          parallel_for(
+              p.count, 1 + kElementGrain / std::max<int64_t>(p.row, 1), [&](int64_t begin, int64_t end) {
+                if (p.row == 1) {
+                  for (int64_t k = begin; k < end; ++k) y[k] = x[rows[k]];
+                  return;
+                }
+                for (int64_t k = begin; k < end; ++k) {
+                  std::memcpy(y + k * p.row, x + rows[k] * p.row, static_cast<size_t>(p.row) * sizeof(Word));
+                }
+              });
         },
         p.workspace());
   });
@@ -259,7 +258,8 @@ Kernel ravel_kernel(const Tuple& shape, int64_t n) {
 void register_numbers() {
   OpDef& unravel = register_op("_unravel_index");
   unravel.aliases = {"unravel_index"};
-  unravel.doc = "The coordinates of elements of an array from their row-major numbers: one row for each axis.";
+  unravel.doc =
+      "The coordinates of elements of an array from their row-major numbers: one row for each axis.";
   unravel.params = params_spec<GridParams>();
   unravel.gradient = zero_gradient;
   unravel.infer_shape = [](ShapeContext& c) {
@@ -272,7 +272,8 @@ void register_numbers() {
   };
   unravel.kernel = [](const KernelRequest& r) {
     return visit_dtype(r.in[0].dtype, [&](auto tag) {
-      return unravel_kernel<typename decltype(tag)::type>(as<GridParams>(r.params).shape, r.in[0].shape.size());
+      return unravel_kernel<typename decltype(tag)::type>(as<GridParams>(r.params).shape,
+                                                          r.in[0].shape.size());
     });
   };
 
@@ -292,7 +293,8 @@ void register_numbers() {
   };
   ravel.kernel = [](const KernelRequest& r) {
     return visit_dtype(r.in[0].dtype, [&](auto tag) {
-      return ravel_kernel<typename decltype(tag)::type>(as<GridParams>(r.params).shape, r.out[0].shape.size());
+      return ravel_kernel<typename decltype(tag)::type>(as<GridParams>(r.params).shape,
+                                                        r.out[0].shape.size());
     });
   };
 }

@@ -31,7 +31,8 @@ inline ResolveFn index_resolver(DType type) {
       if (mode == IndexMode::kRaise) {
         for (int64_t k = 0; k < n; ++k) {
           const int64_t i = static_cast<int64_t>(index[k]);
-          check(i >= 0 && i < length, "[", op, "] index out of range: got ", i, ", expected 0 to ", length - 1);
+          check(i >= 0 && i < length, "[", op, "] index out of range: got ", i, ", expected 0 to ",
+                length - 1);
         }
       }
       parallel_for(n, kElementGrain, [=](int64_t begin, int64_t end) {

@@ -108,7 +108,8 @@ Kernel mask_kernel(const KernelRequest& r) {
 void register_boolean_mask() {
   OpDef& op = register_op("_contrib_boolean_mask");
   op.doc =
-      "The rows of data where index is not 0. Their number depends on values: in a symbol it has to follow from "
+      "The rows of data where index is not 0. Their number depends on values: in a symbol it has to follow "
+      "from "
       "what the output is used with.";
   op.params = params_spec<MaskParams>();
   op.inputs = {"data", "index"};
@@ -153,7 +154,8 @@ struct ArangeLikeParams {
     v("step", step, 1.0, "Distance between values.");
     v("repeat", repeat, int64_t{1}, "How often each value is repeated.");
     v.ignored("ctx", "", "The device; the executor places the node.");
-    v("axis", axis, std::optional<int64_t>(), "The output is as long as this axis; None: it has data's shape.");
+    v("axis", axis, std::optional<int64_t>(),
+      "The output is as long as this axis; None: it has data's shape.");
   }
   void finish(const char* op) {
     check(repeat >= 1, "[", op, "] repeat: got ", repeat, ", expected at least 1");
@@ -229,7 +231,8 @@ struct HistogramParams {
   std::optional<FloatTuple> range;
   template <class V>
   void visit(V& v) {
-    v("bin_cnt", bin_cnt, std::optional<int64_t>(), "Number of bins of equal width; None: there is an input bins.");
+    v("bin_cnt", bin_cnt, std::optional<int64_t>(),
+      "Number of bins of equal width; None: there is an input bins.");
     v("range", range, std::optional<FloatTuple>(), "The outer edges of bins of equal width.");
   }
   void finish(const char* op) {
@@ -253,7 +256,8 @@ Kernel histogram_kernel(const KernelRequest& r) {
     T* edges = static_cast<T*>(out[1]);
     const double width = (high - low) / static_cast<double>(bins);
     for (int64_t i = 0; i <= bins; ++i)
-      edges[i] = equal ? static_cast<T>(low + width * static_cast<double>(i)) : static_cast<const T*>(in[1])[i];
+      edges[i] =
+          equal ? static_cast<T>(low + width * static_cast<double>(i)) : static_cast<const T*>(in[1])[i];
     for (int64_t i = 0; i < bins; ++i) counts[i] = 0;
     for (int64_t k = 0; k < n; ++k) {
       const T v = x[k];
@@ -283,8 +287,8 @@ void register_histogram() {
     const HistogramParams& p = as<HistogramParams>(c.params);
     int64_t bins = p.bin_cnt.value_or(-1);
     if (!p.bin_cnt && c.in[1].has_rank()) {
-      check(c.in[1].ndim() == 1 && c.in[1][0] != 0 && c.in[1][0] != 1, "[_histogram] bins: got shape ", c.in[1],
-            ", expected at least two edges");
+      check(c.in[1].ndim() == 1 && c.in[1][0] != 0 && c.in[1][0] != 1, "[_histogram] bins: got shape ",
+            c.in[1], ", expected at least two edges");
       bins = c.in[1][0] < 0 ? -1 : c.in[1][0] - 1;
     }
     c.set_out(0, Shape{bins});

@@ -40,6 +40,7 @@ void register_sequence_ops();
 void register_slice_ops();
 void register_softmax_ops();
 void register_softmax_output_ops();
+void register_sort_ops();
 void register_take_ops();
 void register_transpose_ops();
 void register_unary_math_ops();
@@ -85,6 +86,7 @@ void register_all_ops() {
     register_slice_ops();
     register_softmax_ops();
     register_softmax_output_ops();
+    register_sort_ops();
     register_take_ops();
     register_transpose_ops();
     register_unary_math_ops();

@@ -349,9 +349,7 @@ struct OneHotParams {
     v("off_value", off_value, 0.0, "The value elsewhere.");
     v("dtype", dtype, DType::kFloat32, "Type of the output.");
   }
-  void finish(const char* op) {
-    check(depth > 0, "[", op, "] depth: got ", depth, ", expected at least 1");
-  }
+  void finish(const char* op) { check(depth > 0, "[", op, "] depth: got ", depth, ", expected at least 1"); }
 };
 
 template <class I, class T>
@@ -373,7 +371,9 @@ Kernel one_hot_kernel(int64_t count, const OneHotParams& p) {
 
 void register_one_hot() {
   OpDef& op = register_op("one_hot");
-  op.doc = "on_value at the index along a new last axis, off_value elsewhere; rows of indices out of range are off.";
+  op.doc =
+      "on_value at the index along a new last axis, off_value elsewhere; rows of indices out of range are "
+      "off.";
   op.params = params_spec<OneHotParams>();
   op.inputs = {"indices"};
   op.infer_shape = [](ShapeContext& c) {

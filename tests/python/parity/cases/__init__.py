@@ -28,6 +28,7 @@ FAMILIES = (
     "shape",
     "slicing",
     "softmax",
+    "sort",
     "unary",
 )
 
