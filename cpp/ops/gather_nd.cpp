@@ -289,6 +289,10 @@ void register_numbers() {
             "[_ravel_multi_index] data: got shape ", c.in[0], ", expected ", axes, " rows as in shape ",
             format_value(as<GridParams>(c.params).shape));
       c.set_out(0, c.in[0].ndim() > 1 ? Shape(c.in[0].begin() + 1, c.in[0].end()) : Shape{1});
+    } else if (c.out[0].has_rank()) {
+      Shape data{axes};
+      for (int64_t d : c.out[0]) data.push_back(d);
+      c.set_in(0, data);
     }
   };
   ravel.kernel = [](const KernelRequest& r) {

@@ -182,7 +182,7 @@ void infer_pick(ShapeContext& c) {
   if (!c.in[0].has_rank()) return;
   const int ndim = c.in[0].ndim(), axis = normalize_axis(*p.axis, ndim, "pick");
   c.set_out(0, without(c.in[0], axis, p.keepdims));
-  const bool kept = ndim > 1 && c.in[1].has_rank() ? c.in[1].ndim() == ndim : p.keepdims;
+  const bool kept = ndim > 1 && c.in[1].ndim() == ndim;
   c.set_in(1, without(c.in[0], axis, kept));
 }
 
