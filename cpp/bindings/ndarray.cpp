@@ -3,6 +3,8 @@
 
 #include <pybind11/numpy.h>
 
+#include <map>
+
 #include "bindings/bindings.h"
 
 namespace py = pybind11;
@@ -46,11 +48,19 @@ py::object partial_shape_to_python(const Shape& shape) {
 namespace {
 
 py::dtype numpy_dtype(DType type) {
-  return py::dtype(type == DType::kBool ? std::string("bool") : dtype_name(type));
+  // Made once each, and never freed: the interpreter may be gone by then.
+  static auto* const made = new std::map<DType, py::dtype>();
+  auto found = made->find(type);
+  if (found == made->end()) {
+    found =
+        made->emplace(type, py::dtype(type == DType::kBool ? std::string("bool") : dtype_name(type))).first;
+  }
+  return found->second;
 }
 
 DType dtype_from_numpy(const py::dtype& dtype) {
-  if (!dtype.attr("isnative").cast<bool>()) return DType::kUnknown;  // the other byte order: NumPy converts
+  // NumPy writes the machine's own byte order as '='. The other one is converted by NumPy.
+  if (dtype.byteorder() == '<' || dtype.byteorder() == '>') return DType::kUnknown;
   const char kind = dtype.kind();
   const auto size = dtype.itemsize();
   if (kind == 'f')
@@ -103,7 +113,7 @@ py::array edit_numpy(const NDArray& a) {
 // Shares the memory of a C-contiguous array of a supported dtype.
 NDArray from_numpy_shared(const py::array& array) {
   const DType dtype = dtype_from_numpy(array.dtype());
-  check(dtype != DType::kUnknown, "dtype ", std::string(py::str(array.dtype())), " is not supported");
+  if (dtype == DType::kUnknown) fail("dtype ", std::string(py::str(array.dtype())), " is not supported");
   check((array.flags() & py::array::c_style) != 0, "only C-contiguous arrays can be shared without a copy");
   auto* keep = new py::array(array);
   std::shared_ptr<void> owner(keep, [](void* p) {

@@ -185,7 +185,10 @@ def _length(arrays: Any) -> int:
 
 
 def to_numpy(array: Any) -> np.ndarray:
-    """Return the values of an NDArray, or of anything that NumPy makes an array of numbers from."""
+    """Return the values of an NDArray, or of anything that NumPy makes an array of numbers from, to read."""
+    handle = getattr(array, "handle", None)
+    if handle is not None and hasattr(handle, "peek_numpy"):
+        return handle.peek_numpy()  # large predictions are not copied
     values = array.asnumpy() if hasattr(array, "asnumpy") else np.asarray(array)
     if values.dtype.kind not in "biuf":
         raise TypeError(f"[metric] expected an NDArray or a NumPy array: got {type(array).__name__}")
@@ -196,5 +199,6 @@ def paired(labels: Any, preds: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return (label, prediction) of each output as NumPy arrays. ValueError if their numbers differ."""
     labels = labels if isinstance(labels, (list, tuple)) else [labels]
     preds = preds if isinstance(preds, (list, tuple)) else [preds]
-    check_label_shapes(labels, preds)
+    if len(labels) != len(preds):
+        check_label_shapes(labels, preds)
     return [(to_numpy(label), to_numpy(pred)) for label, pred in zip(labels, preds)]

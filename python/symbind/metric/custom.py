@@ -59,7 +59,8 @@ class CustomMetric(EvalMetric):
             preds = preds if isinstance(preds, (list, tuple)) else [preds]
             common = min(len(labels), len(preds))
             labels, preds = labels[:common], preds[:common]
-        for label, pred in paired(labels, preds):
+        # The function may keep or change what it gets.
+        for label, pred in ((a.copy(), b.copy()) for a, b in paired(labels, preds)):
             result = self._feval(label, pred)
             total, count = result if isinstance(result, tuple) else (result, 1)
             self._add(total, count)

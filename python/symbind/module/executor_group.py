@@ -171,6 +171,7 @@ class DataParallelExecutorGroup(BatchLoading):
         self._data_fast = [t.fast() for t in bound.data]
         self._labels_fast = [t.fast() for t in bound.labels]
         self._outputs = bound.outputs
+        self._named_outputs = dict(zip(self.output_names, bound.outputs[0]))
         self._only = execs[0] if len(execs) == 1 else None
         self.data_arrays = [list(zip(bound.slices, t.arrays)) for t in bound.data]
         self.label_arrays = (
@@ -385,18 +386,17 @@ class DataParallelExecutorGroup(BatchLoading):
     def update_metric(self, eval_metric, labels, pre_sliced=False):
         """Updates a metric with the outputs of each context and the labels that belong to it."""
         names = self.label_names
+        if self._only is not None and not pre_sliced:
+            eval_metric.update_dict(dict(zip(names, labels or ())), dict(self._named_outputs))
+            return
         for i, (outputs, part) in enumerate(zip(self._outputs, self.slices)):
             if pre_sliced:
                 mine = labels[i]
-            elif self._only is not None:
-                mine = labels or ()
             else:
                 mine = [
                     _sliced_label(label, axis, part) for label, axis in zip(labels or (), self._label_axes())
                 ]
-            eval_metric.update_dict(
-                OrderedDict(zip(names, mine)), OrderedDict(zip(self.output_names, outputs))
-            )
+            eval_metric.update_dict(dict(zip(names, mine)), dict(zip(self.output_names, outputs)))
 
     def _label_axes(self) -> list[int]:
         return self.label_layouts or [0] * len(self.label_names)

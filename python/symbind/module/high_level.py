@@ -13,6 +13,7 @@ from ..initializer import Uniform
 from ..io import DataBatch
 from ..model import BatchEndParam
 from ..ndarray import NDArray
+from .slicing import joined
 
 __all__ = ["HighLevelInterface"]
 
@@ -200,7 +201,7 @@ class HighLevelInterface:
                 f"[{type(self).__name__}.predict] batches have different numbers of outputs and cannot be "
                 "merged: pass merge_batches=False"
             )
-        merged = [nd.concatenate(list(parts)) if len(parts) > 1 else parts[0] for parts in zip(*outputs)]
+        merged = [joined(parts) for parts in zip(*outputs)]
         return merged if always_output_list or len(merged) != 1 else merged[0]
 
     def fit(

@@ -94,3 +94,20 @@ def _sliced_label(label, axis: int, part: slice):
     if axis == 0:
         return label[part.start : part.stop]
     return nd.array(label.asnumpy()[(slice(None),) * axis + (part,)], ctx=label.context, dtype=label.dtype)
+
+
+def joined(parts: Sequence[NDArray]) -> NDArray:
+    """Arrays one after the other along the first axis, in one of their own unless there is only one."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    rest = first.shape[1:]
+    if not first.shape or any(p.shape[1:] != rest or p.dtype != first.dtype for p in parts):
+        return nd.concatenate(list(parts))  # which says what is wrong
+    result = nd.empty((sum(part.shape[0] for part in parts), *rest), first.context, first.dtype)
+    begin = 0
+    for part in parts:
+        end = begin + part.shape[0]
+        result.handle.slice(begin, end).copy_from(part.handle)
+        begin = end
+    return result
