@@ -23,6 +23,7 @@ FAMILIES = (
     "losses",
     "pooling",
     "reduce",
+    "roi",
     "scalar",
     "sequence",
     "shape",
