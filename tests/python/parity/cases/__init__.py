@@ -23,6 +23,7 @@ FAMILIES = (
     "losses",
     "pooling",
     "reduce",
+    "region_networks",
     "roi",
     "scalar",
     "sequence",

@@ -27,9 +27,19 @@ table.add(
     data=distinct(2, 2, 6, 7),
     rois=rois([[-1, 0, 0, 3, 3], [2, 0, 0, 3, 3], [1, 5, 5, 2, 2]]),
 )
-table.add("ROIPooling", {"pooled_size": (2, 2), "spatial_scale": 1}, data=distinct(2, 2, 6, 7), rois=rois(), req="add")
 table.add(
-    "ROIPooling", {"pooled_size": (2, 2), "spatial_scale": 1}, data=distinct(2, 2, 6, 7), rois=rois(), dtype="float64"
+    "ROIPooling",
+    {"pooled_size": (2, 2), "spatial_scale": 1},
+    data=distinct(2, 2, 6, 7),
+    rois=rois(),
+    req="add",
+)
+table.add(
+    "ROIPooling",
+    {"pooled_size": (2, 2), "spatial_scale": 1},
+    data=distinct(2, 2, 6, 7),
+    rois=rois(),
+    dtype="float64",
 )
 
 ALIGN = "_contrib_ROIAlign"
@@ -46,7 +56,9 @@ for size in ((2, 2), (1, 2)):
             attrs = dict(extra, pooled_size=size, spatial_scale=scale)
             table.add(ALIGN, attrs, data=normal(2, 8, 6, 7), rois=rois())
 table.add(ALIGN, {"pooled_size": (2, 2), "spatial_scale": 1}, data=normal(2, 2, 6, 7), rois=rois(), req="add")
-table.add(ALIGN, {"pooled_size": (2, 2), "spatial_scale": 1}, data=normal(2, 2, 6, 7), rois=rois(), dtype="float64")
+table.add(
+    ALIGN, {"pooled_size": (2, 2), "spatial_scale": 1}, data=normal(2, 2, 6, 7), rois=rois(), dtype="float64"
+)
 
 ROTATED = [[0, 3, 3, 4, 4, 30], [1, 2, 4, 3, 1, -60], [0, 3, 3, 8, 2, 90], [1, 0, 0, 2, 2, 0]]
 for extra in ({}, {"sampling_ratio": 2}):
@@ -59,7 +71,12 @@ for extra in ({}, {"sampling_ratio": 2}):
             grad=False,
         )
 
-for extra in ({}, {"group_size": 2}, {"group_size": 2, "pooled_size": 4}, {"group_size": 2, "pooled_size": 3}):
+for extra in (
+    {},
+    {"group_size": 2},
+    {"group_size": 2, "pooled_size": 4},
+    {"group_size": 2, "pooled_size": 3},
+):
     for scale in (1.0, 0.5):
         attrs = {"pooled_size": 2, "output_dim": 2, "spatial_scale": scale, **extra}
         table.add("_contrib_PSROIPooling", attrs, data=normal(2, 8, 6, 7), rois=rois())
@@ -82,4 +99,6 @@ for extra in (
             trans=uniform(5, 2 * classes, part, part),
         )
 attrs = {"pooled_size": 2, "output_dim": 2, "group_size": 2, "spatial_scale": 1, "sample_per_part": 2}
-table.add(DEFORMABLE, dict(attrs, no_trans=True), data=normal(2, 8, 6, 7), rois=rois(), unchecked=["grad:rois"])
+table.add(
+    DEFORMABLE, dict(attrs, no_trans=True), data=normal(2, 8, 6, 7), rois=rois(), unchecked=["grad:rois"]
+)
