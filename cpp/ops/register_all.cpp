@@ -4,8 +4,11 @@
 namespace symbind {
 
 void register_activation_ops();
+void register_adaptive_pooling_ops();
 void register_arg_reduce_ops();
+void register_attention_ops();
 void register_batch_norm_ops();
+void register_bilinear_resize_ops();
 void register_box_ops();
 void register_box_nms_ops();
 void register_broadcast_binary_ops();
@@ -19,6 +22,7 @@ void register_dot_ops();
 void register_dropout_ops();
 void register_elemwise_binary_ops();
 void register_embedding_ops();
+void register_fft_ops();
 void register_fully_connected_ops();
 void register_gather_nd_ops();
 void register_index_copy_ops();
@@ -48,6 +52,8 @@ void register_softmax_ops();
 void register_softmax_output_ops();
 void register_sort_ops();
 void register_take_ops();
+void register_spatial_transformer_ops();
+void register_sync_batch_norm_ops();
 void register_transpose_ops();
 void register_unary_math_ops();
 void register_upsampling_ops();
@@ -56,8 +62,11 @@ void register_where_ops();
 void register_all_ops() {
   static const bool once = [] {
     register_activation_ops();
+    register_adaptive_pooling_ops();
     register_arg_reduce_ops();
+    register_attention_ops();
     register_batch_norm_ops();
+    register_bilinear_resize_ops();
     register_box_ops();
     register_box_nms_ops();
     register_broadcast_binary_ops();
@@ -71,6 +80,7 @@ void register_all_ops() {
     register_dropout_ops();
     register_elemwise_binary_ops();
     register_embedding_ops();
+    register_fft_ops();
     register_fully_connected_ops();
     register_gather_nd_ops();
     register_index_copy_ops();
@@ -100,6 +110,8 @@ void register_all_ops() {
     register_softmax_output_ops();
     register_sort_ops();
     register_take_ops();
+    register_spatial_transformer_ops();
+    register_sync_batch_norm_ops();
     register_transpose_ops();
     register_unary_math_ops();
     register_upsampling_ops();

@@ -25,6 +25,7 @@ FAMILIES = (
     "reduce",
     "region_networks",
     "roi",
+    "sampling",
     "scalar",
     "sequence",
     "shape",
