@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "backend/cpu/kernels/channel_kernels.h"
+#include "backend/cpu/kernels/winograd_kernels.h"
 
 namespace symbind {
 
@@ -137,6 +138,8 @@ struct KernelTable {
   GemmFn gemm[2] = {};
   NormFns norm[2] = {};
   PoolFns pool[2] = {};
+  WinogradFns winograd[2] = {};  // tiles of 2x2, of 4x4
+  WinogradProductFns winograd_product;
   size_t gemm_workspace[2] = {};  // bytes
 };
 

@@ -15,6 +15,8 @@ void fill_optimizer(KernelTable& t);
 void fill_gemm(KernelTable& t);
 void fill_batch_norm(KernelTable& t);
 void fill_pooling(KernelTable& t);
+void fill_winograd(KernelTable& t);
+void fill_winograd_product(KernelTable& t);
 
 const KernelTable& kernel_table();
 const KernelTable& kernel_table() {
@@ -31,6 +33,8 @@ const KernelTable& kernel_table() {
     fill_gemm(table);
     fill_batch_norm(table);
     fill_pooling(table);
+    fill_winograd(table);
+    fill_winograd_product(table);
     return true;
   }();
   (void)filled;
