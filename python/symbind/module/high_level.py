@@ -13,6 +13,8 @@ from ..initializer import Uniform
 from ..io import DataBatch
 from ..model import BatchEndParam
 from ..ndarray import NDArray
+from .padding import without_padding
+from .read_ahead import BatchReader
 from .slicing import joined
 
 __all__ = ["HighLevelInterface"]
@@ -59,6 +61,7 @@ class HighLevelInterface:
         reset=True,
         epoch=0,
         sparse_row_id_fn=None,
+        count_padding=False,
     ):
         """Runs prediction on `eval_data` and evaluates it.
 
@@ -76,6 +79,9 @@ class HighLevelInterface:
             Passed to callbacks.
         sparse_row_id_fn : function, optional
             See `prepare`.
+        count_padding : bool
+            Default False: samples that only fill up the last batch are left out. True counts them, as
+            MXNet does.
 
         Returns
         -------
@@ -89,12 +95,10 @@ class HighLevelInterface:
             eval_metric = _metric.create(eval_metric)
         eval_metric.reset()
         actual_num_batch = 0
-        for nbatch, eval_batch in enumerate(eval_data):
-            if num_batch is not None and nbatch == num_batch:
-                break
+        for nbatch, eval_batch in enumerate(self._batches(eval_data, num_batch)):
             self.prepare(eval_batch, sparse_row_id_fn=sparse_row_id_fn)
             self.forward(eval_batch, is_train=False)
-            self._update_metric_of(eval_metric, eval_batch)
+            self._update_metric_of(eval_metric, eval_batch, count_padding)
             if batch_end_callback is not None:
                 batch_end_params = BatchEndParam(epoch, nbatch, eval_metric, locals())
                 for callback in _as_list(batch_end_callback):
@@ -106,12 +110,34 @@ class HighLevelInterface:
                 callback(params)
         return eval_metric.get_name_value()
 
-    def _update_metric_of(self, eval_metric, batch):
+    def _batches(self, data_iter, num_batch):
+        """The first `num_batch` batches, or all; the next one is read while one is in use.
+
+        As MXNet does, one batch more than `num_batch` is taken from the iterator.
+        """
+        with BatchReader(self) as reader:
+            reader.begin(iter(data_iter))
+            count = 0
+            while True:
+                try:
+                    batch = reader.next()
+                except StopIteration:
+                    return
+                if count == num_batch:
+                    return
+                count += 1
+                reader.start()
+                yield batch
+
+    def _update_metric_of(self, eval_metric, batch, count_padding=False):
         """Updates a metric with the labels of a batch, or of a list of batches, one per context."""
         if isinstance(batch, list):
-            self.update_metric(eval_metric, [b.label for b in batch], pre_sliced=True)
-        else:
+            metric = eval_metric if count_padding else without_padding(eval_metric, self, batch)
+            self.update_metric(metric, [b.label for b in batch], pre_sliced=True)
+        elif count_padding or not getattr(batch, "pad", None):
             self.update_metric(eval_metric, batch.label)
+        else:
+            self.update_metric(without_padding(eval_metric, self, batch), batch.label)
 
     def iter_predict(self, eval_data, num_batch=None, reset=True, sparse_row_id_fn=None):
         """Iterates over predictions.
@@ -132,12 +158,16 @@ class HighLevelInterface:
         self._require("iter_predict")
         if reset:
             eval_data.reset()
+        # Not read ahead: a caller that stops early would find one batch more gone from the iterator.
         for nbatch, eval_batch in enumerate(eval_data):
             if num_batch is not None and nbatch == num_batch:
                 break
-            self.prepare(eval_batch, sparse_row_id_fn=sparse_row_id_fn)
-            self.forward(eval_batch, is_train=False)
-            yield self._unpadded_outputs(eval_batch), nbatch, eval_batch
+            yield self._predict_batch(eval_batch, sparse_row_id_fn), nbatch, eval_batch
+
+    def _predict_batch(self, batch, sparse_row_id_fn):
+        self.prepare(batch, sparse_row_id_fn=sparse_row_id_fn)
+        self.forward(batch, is_train=False)
+        return self._unpadded_outputs(batch)
 
     def _unpadded_outputs(self, batch):
         pad = getattr(batch, "pad", None) or 0
@@ -190,9 +220,11 @@ class HighLevelInterface:
                 f"[{type(self).__name__}.predict] eval_data: got {type(eval_data).__name__}, expected a "
                 "DataIter, an NDArray or a NumPy array"
             )
+        if reset:
+            eval_data.reset()
         outputs = [
-            [out.copy() for out in batch_outputs]
-            for batch_outputs, _, _ in self.iter_predict(eval_data, num_batch, reset, sparse_row_id_fn)
+            [out.copy() for out in self._predict_batch(batch, sparse_row_id_fn)]
+            for batch in self._batches(eval_data, num_batch)
         ]
         if not outputs or not merge_batches:
             return outputs
@@ -227,6 +259,7 @@ class HighLevelInterface:
         validation_metric=None,
         monitor=None,
         sparse_row_id_fn=None,
+        count_padding=False,
     ):
         """Trains the module: binds it, initializes parameters and optimizer, and runs the epochs.
 
@@ -256,6 +289,11 @@ class HighLevelInterface:
         monitor : Monitor, optional
         sparse_row_id_fn : function, optional
             See `prepare`.
+        count_padding : bool
+            See `score`; for both metrics.
+
+        The next batch is read while the engine computes, where that cannot change any result; see
+        `BatchReader`, also for how to switch it off.
         """
         if num_epoch is None:
             raise ValueError(
@@ -282,68 +320,73 @@ class HighLevelInterface:
         if not isinstance(eval_metric, _metric.EvalMetric):
             eval_metric = _metric.create(eval_metric)
 
-        for epoch in range(begin_epoch, num_epoch):
-            tic = time.time()
-            eval_metric.reset()
-            nbatch = 0
-            eval_name_vals = []
-            data_iter, next_data_batch = self._first_batch(train_data)
-            end_of_batch = False
-            while not end_of_batch:
-                data_batch = next_data_batch
-                if monitor is not None:
-                    monitor.tic()
-                if nbatch == 0:
-                    self.prepare(data_batch, sparse_row_id_fn=sparse_row_id_fn)
-                self.forward_backward(data_batch)
-                self.update()
-                self._update_metric_of(eval_metric, data_batch)
-                # The next batch is only fetched when nothing needs this one any more: iterators may reuse
-                # arrays.
-                try:
-                    next_data_batch = next(data_iter)
-                    self.prepare(next_data_batch, sparse_row_id_fn=sparse_row_id_fn)
-                except StopIteration:
-                    end_of_batch = True
-                if monitor is not None:
-                    monitor.toc_print()
-                if end_of_batch:
-                    eval_name_vals = eval_metric.get_global_name_value()
-                if batch_end_callback is not None:
-                    batch_end_params = BatchEndParam(epoch, nbatch, eval_metric, locals())
-                    for callback in _as_list(batch_end_callback):
-                        callback(batch_end_params)
-                nbatch += 1
+        with BatchReader(self) as reader:
+            for epoch in range(begin_epoch, num_epoch):
+                tic = time.time()
+                eval_metric.reset()
+                nbatch = 0
+                eval_name_vals = []
+                data_iter, next_data_batch = self._first_batch(train_data, reader)
+                end_of_batch = False
+                while not end_of_batch:
+                    data_batch = next_data_batch
+                    if monitor is not None:
+                        monitor.tic()
+                    if nbatch == 0:
+                        self.prepare(data_batch, sparse_row_id_fn=sparse_row_id_fn)
+                    reader.start()
+                    self.forward_backward(data_batch)
+                    self.update()
+                    self._update_metric_of(eval_metric, data_batch, count_padding)
+                    # Where it is not read ahead, the next batch is read when nothing needs this one any
+                    # more: iterators may reuse arrays.
+                    try:
+                        next_data_batch = reader.next()
+                    except StopIteration:
+                        end_of_batch = True
+                    else:
+                        self.prepare(next_data_batch, sparse_row_id_fn=sparse_row_id_fn)
+                    if monitor is not None:
+                        monitor.toc_print()
+                    if end_of_batch:
+                        eval_name_vals = eval_metric.get_global_name_value()
+                    if batch_end_callback is not None:
+                        batch_end_params = BatchEndParam(epoch, nbatch, eval_metric, locals())
+                        for callback in _as_list(batch_end_callback):
+                            callback(batch_end_params)
+                    nbatch += 1
 
-            for name, val in eval_name_vals:
-                self.logger.info("Epoch[%d] Train-%s=%f", epoch, name, val)
-            toc = time.time()
-            self.logger.info("Epoch[%d] Time cost=%.3f", epoch, toc - tic)
+                for name, val in eval_name_vals:
+                    self.logger.info("Epoch[%d] Train-%s=%f", epoch, name, val)
+                toc = time.time()
+                self.logger.info("Epoch[%d] Time cost=%.3f", epoch, toc - tic)
 
-            # With several contexts this also makes their auxiliary states equal again.
-            arg_params, aux_params = self.get_params()
-            self.set_params(arg_params, aux_params)
-            if epoch_end_callback is not None:
-                for callback in _as_list(epoch_end_callback):
-                    callback(epoch, self.symbol, arg_params, aux_params)
-            if eval_data is not None:
-                res = self.score(
-                    eval_data,
-                    validation_metric,
-                    score_end_callback=eval_end_callback,
-                    batch_end_callback=eval_batch_end_callback,
-                    epoch=epoch,
-                )
-                for name, val in res:
-                    self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, val)
-            train_data.reset()
+                # With several contexts this also makes their auxiliary states equal again.
+                arg_params, aux_params = self.get_params()
+                self.set_params(arg_params, aux_params)
+                if epoch_end_callback is not None:
+                    for callback in _as_list(epoch_end_callback):
+                        callback(epoch, self.symbol, arg_params, aux_params)
+                if eval_data is not None:
+                    res = self.score(
+                        eval_data,
+                        validation_metric,
+                        score_end_callback=eval_end_callback,
+                        batch_end_callback=eval_batch_end_callback,
+                        epoch=epoch,
+                        count_padding=count_padding,
+                    )
+                    for name, val in res:
+                        self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, val)
+                train_data.reset()
 
-    def _first_batch(self, train_data):
+    def _first_batch(self, train_data, reader):
         """An iterator over `train_data` and its first batch; an iterator left at its end is reset once."""
         for attempt in range(2):
             data_iter = iter(train_data)
+            reader.begin(data_iter)
             try:
-                return data_iter, next(data_iter)
+                return data_iter, reader.next()
             except StopIteration:
                 if attempt == 0:
                     train_data.reset()
