@@ -47,6 +47,27 @@ inline void infer_square(ShapeContext& c) {
   infer_same_shape(c);
 }
 
+// A triangular A (..., n, n) next to B, from the left or the right; the output is like B.
+inline void infer_triangular(ShapeContext& c, bool rightside) {
+  check_square(c, 0);
+  check_stack(c, 1);
+  c.set_out(0, c.in[1]);
+  c.set_in(1, c.out[0]);
+  if (!c.in[1].has_rank()) return;
+  const int n = c.in[1].ndim();
+  check(!c.in[0].has_rank() || c.in[0].ndim() == n, "[", c.op.name, "] A and B: got shapes ", c.in[0],
+        " and ", c.in[1], ", expected the same number of dimensions");
+  const int side = rightside ? n - 1 : n - 2;
+  Shape a = c.in[1];
+  a[n - 2] = a[n - 1] = c.in[1][side];
+  c.set_in(0, a);
+  Shape b = c.in[0];
+  b[n - 2] = b[n - 1] = -1;
+  b[side] = c.in[0][n - 1];
+  c.set_in(1, b);
+  c.set_out(0, c.in[1]);
+}
+
 // Number of matrices of a stack.
 inline int64_t stack_size(const Shape& s) { return s.product(0, s.ndim() - 2); }
 

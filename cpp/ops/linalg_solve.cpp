@@ -117,24 +117,7 @@ void register_cholesky() {
 
 // ---- trsm
 
-void infer_trsm(ShapeContext& c) {
-  const TrsmParams& p = as<TrsmParams>(c.params);
-  check_square(c, 0);
-  check_stack(c, 1);
-  c.set_out(0, c.in[1]);
-  c.set_in(1, c.out[0]);
-  if (!c.in[0].has_rank() || !c.in[1].has_rank()) return;
-  const int n = c.in[1].ndim();
-  check(c.in[0].ndim() == n, "[", c.op.name, "] A and B: got shapes ", c.in[0], " and ", c.in[1],
-        ", expected the same number of dimensions");
-  Shape a = c.in[1], b = c.in[0];
-  a[n - 2] = a[n - 1] = c.in[1][p.rightside ? n - 1 : n - 2];
-  b[n - 2] = b[n - 1] = -1;
-  b[p.rightside ? n - 1 : n - 2] = c.in[0][n - 1];
-  c.set_in(0, a);
-  c.set_in(1, b);
-  c.set_out(0, c.in[1]);
-}
+void infer_trsm(ShapeContext& c) { infer_triangular(c, as<TrsmParams>(c.params).rightside); }
 
 Kernel trsm_kernel(const KernelRequest& r) {
   const TrsmParams p = as<TrsmParams>(r.params);
