@@ -56,6 +56,12 @@ class BaseModule(HighLevelInterface):
             f"[{type(self).__name__}.{method}] a subclass of BaseModule must implement this"
         )
 
+    def _shapes_now(self):
+        """What `_back_to` needs: containers return to it where a later module of theirs fails."""
+
+    def _back_to(self, shapes):
+        """Binds to the shapes that `_shapes_now` told again."""
+
     # -------------------------------------------------------------------------------------------- description
 
     @property

@@ -422,8 +422,16 @@ class BucketingModule(CurrentBucket):
         """
         if not (self.binded and self.params_initialized):
             self._require("forward")
-        self._curr_bucket_key, self._curr_module = self._module_of(data_batch)
-        self._curr_module.forward(data_batch, is_train=is_train)
+        key, module = self._module_of(data_batch)
+        module.forward(data_batch, is_train=is_train)
+        self._curr_bucket_key, self._curr_module = key, module
+
+    def _shapes_now(self):
+        return self._curr_bucket_key, self._curr_module, self._curr_module._shapes_now()
+
+    def _back_to(self, shapes):
+        self._curr_bucket_key, self._curr_module, of_bucket = shapes
+        self._curr_module._back_to(of_bucket)
 
     def memory_report(self):
         """What the buckets that are bound now need and share, in bytes.

@@ -13,7 +13,15 @@ from ..io import DataDesc
 from ..ndarray import NDArray
 from .binder import Binder, Bound, batch_axes, resolve_grad_req
 from .loading import BatchLoading
-from .slicing import _load, _load_slice, _merge, _prepare_group2ctxs, _sliced_label, _split_input_slice
+from .slicing import (
+    _load,
+    _load_slice,
+    _merge,
+    _prepare_group2ctxs,
+    _sliced_label,
+    _split_input_slice,
+    state_parts,
+)
 
 __all__ = ["DataParallelExecutorGroup"]
 
@@ -357,9 +365,10 @@ class DataParallelExecutorGroup(BatchLoading):
         if value is not None:
             if states is not None:
                 raise ValueError("[Module.set_states] only one of states and value can be specified")
+            number = float(value)  # before any array is touched
             for arrays in self.state_arrays:
                 for array in arrays:
-                    array[:] = value
+                    array[:] = number
             return
         if states is None:
             raise ValueError("[Module.set_states] at least one of states and value must be specified")
@@ -368,20 +377,11 @@ class DataParallelExecutorGroup(BatchLoading):
                 f"[Module.set_states] got {len(states)} states, expected {len(self.state_arrays)}: "
                 f"{self.state_names}"
             )
-        for arrays, source in zip(self.state_arrays, states):
-            if isinstance(source, (list, tuple)):
-                if len(source) != len(arrays):
-                    raise ValueError(
-                        f"[Module.set_states] got arrays for {len(source)} contexts, expected {len(arrays)}"
-                    )
-                for array, values in zip(arrays, source):
-                    _load(array, values)
-                continue
-            begin = 0
-            for array in arrays:
-                end = begin + array.shape[0]
-                _load_slice(array, source, slice(begin, end), 0)
-                begin = end
+        pairs = []
+        for name, arrays, source in zip(self.state_names, self.state_arrays, states):
+            pairs += state_parts(name, arrays, source)
+        for array, values in pairs:
+            _load(array, values)
 
     def update_metric(self, eval_metric, labels, pre_sliced=False):
         """Updates a metric with the outputs of each context and the labels that belong to it."""

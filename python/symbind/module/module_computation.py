@@ -49,14 +49,28 @@ class ModuleComputation(ModuleOptimizer):
             label_shapes = getattr(batch, "provide_label", None)
             if not label_shapes:
                 label_shapes = [with_shape(d, source.shape) for d, source in zip(self._label_shapes, label)]
-        self._reshape_inferring(data_shapes, label_shapes)
-        if not self._exec_group.load_batch(batch):
-            described = [(d.name, tuple(d.shape)) for d in self._data_shapes + (self._label_shapes or [])]
-            actual = [tuple(a.shape) for a in list(batch.data) + list(label or [])]
+        described = [tuple(d[1]) for d in [*data_shapes, *(label_shapes or [])]]
+        actual = [tuple(a.shape) for a in [*batch.data, *((label_shapes and label) or [])]]
+        if described != actual:
             raise ValueError(
                 "[Module.forward] the arrays of the batch do not have the shapes it describes: got "
                 f"{actual}, expected {described}"
             )
+        before = self._shapes_now()
+        self._reshape_inferring(data_shapes, label_shapes)
+        if not self._exec_group.load_batch(batch):
+            self._back_to(before)
+            raise ValueError(
+                f"[Module.forward] the labels of the batch do not fit its data: got {actual}, with labels of "
+                f"{[tuple(a.shape) for a in label or []]}"
+            )
+
+    def _shapes_now(self):
+        return self._data_shapes, self._label_shapes
+
+    def _back_to(self, shapes):
+        if self._data_shapes is not shapes[0] or self._label_shapes is not shapes[1]:
+            self.reshape(*shapes)
 
     def _reshape_inferring(self, data_shapes, label_shapes):
         """`reshape`; labels that are not described follow the batch size, or else the inferred shape."""

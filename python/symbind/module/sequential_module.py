@@ -261,28 +261,43 @@ class SequentialModule(BaseModule):
         """Runs forward through the chain; see `Module.forward`."""
         if not (self.binded and self.params_initialized):
             self._require("forward")
+        before = self._shapes_now()
+        try:
+            self._run_forward(data_batch, is_train)
+        except BaseException:
+            self._back_to(before)
+            raise
+
+    def _run_forward(self, data_batch, is_train):
         modules = self._modules
         modules[0].forward(data_batch, is_train=is_train)
         if len(modules) == 1:
             return
         label = getattr(data_batch, "label", None)
+        provide_label = getattr(data_batch, "provide_label", None)
         for i in range(1, len(modules)):
             outputs = modules[i - 1].get_outputs()
             names = modules[i].data_names
+            takes_labels = self._takes_labels(i)
             modules[i].forward(
                 DataBatch(
                     data=outputs,
-                    label=label if self._takes_labels(i) else None,
+                    label=label if takes_labels else None,
                     pad=getattr(data_batch, "pad", None),
                     index=getattr(data_batch, "index", None),
                     bucket_key=getattr(data_batch, "bucket_key", None),
                     provide_data=[DataDesc(n, o.shape, o.dtype) for n, o in zip(names, outputs)],
-                    provide_label=getattr(data_batch, "provide_label", None)
-                    if self._takes_labels(i)
-                    else None,
+                    provide_label=provide_label if takes_labels else None,
                 ),
                 is_train=is_train,
             )
+
+    def _shapes_now(self):
+        return [module._shapes_now() for module in self._modules]
+
+    def _back_to(self, shapes):
+        for module, of_module in zip(self._modules, shapes):
+            module._back_to(of_module)
 
     def backward(self, out_grads=None):
         """Runs backward through the chain, from its end; see `Module.backward`."""

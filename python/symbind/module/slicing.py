@@ -111,3 +111,30 @@ def joined(parts: Sequence[NDArray]) -> NDArray:
         result.handle.slice(begin, end).copy_from(part.handle)
         begin = end
     return result
+
+
+def state_parts(name: str, arrays: Sequence[NDArray], source) -> list[tuple[NDArray, Any]]:
+    """(array, values) for every context, from a list by context or from one array of the whole batch.
+
+    Raises ValueError where the values do not have the shape of the array.
+    """
+    if isinstance(source, (list, tuple)):
+        if len(source) != len(arrays):
+            raise ValueError(
+                f"[Module.set_states] got arrays for {len(source)} contexts, expected {len(arrays)}"
+            )
+        parts = list(source)
+    else:
+        ends = np.cumsum([array.shape[0] for array in arrays])
+        whole = (int(ends[-1]), *arrays[0].shape[1:])
+        if tuple(source.shape) != whole:
+            raise ValueError(
+                f"[Module.set_states] state {name!r}: got shape {tuple(source.shape)}, expected {whole}"
+            )
+        parts = [source[int(end) - array.shape[0] : int(end)] for array, end in zip(arrays, ends)]
+    for array, part in zip(arrays, parts):
+        if tuple(part.shape) != array.shape:
+            raise ValueError(
+                f"[Module.set_states] state {name!r}: got shape {tuple(part.shape)}, expected {array.shape}"
+            )
+    return list(zip(arrays, parts))
