@@ -48,6 +48,7 @@ void register_repeat_ops();
 void register_reshape_ops();
 void register_roi_align_ops();
 void register_roi_pooling_ops();
+void register_rnn_ops();
 void register_scalar_ops();
 void register_sequence_ops();
 void register_slice_ops();
@@ -109,6 +110,7 @@ void register_all_ops() {
     register_reshape_ops();
     register_roi_align_ops();
     register_roi_pooling_ops();
+    register_rnn_ops();
     register_scalar_ops();
     register_sequence_ops();
     register_slice_ops();

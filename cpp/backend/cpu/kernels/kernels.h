@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "backend/cpu/kernels/channel_kernels.h"
+#include "backend/cpu/kernels/rnn_kernels.h"
 #include "backend/cpu/kernels/winograd_kernels.h"
 
 namespace symbind {
@@ -140,6 +141,7 @@ struct KernelTable {
   PoolFns pool[2] = {};
   WinogradFns winograd[2] = {};  // tiles of 2x2, of 4x4
   WinogradProductFns winograd_product;
+  RnnFns rnn[2] = {};
   size_t gemm_workspace[2] = {};  // bytes
 };
 

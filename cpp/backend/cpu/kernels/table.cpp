@@ -17,6 +17,7 @@ void fill_batch_norm(KernelTable& t);
 void fill_pooling(KernelTable& t);
 void fill_winograd(KernelTable& t);
 void fill_winograd_product(KernelTable& t);
+void fill_rnn(KernelTable& t);
 
 const KernelTable& kernel_table();
 const KernelTable& kernel_table() {
@@ -35,6 +36,7 @@ const KernelTable& kernel_table() {
     fill_pooling(table);
     fill_winograd(table);
     fill_winograd_product(table);
+    fill_rnn(table);
     return true;
   }();
   (void)filled;

@@ -27,6 +27,7 @@ FAMILIES = (
     "region_networks",
     "roi",
     "sampling",
+    "rnn",
     "scalar",
     "sequence",
     "shape",
