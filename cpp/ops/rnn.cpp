@@ -213,8 +213,8 @@ std::vector<std::string> input_names(const Params& p) {
 
 std::vector<std::string> output_names(const Params& p) {
   std::vector<std::string> names{"output"};
-  if (num_visible(p) > 1) names.push_back("state");
-  if (num_visible(p) > 2) names.push_back("statecell");
+  if (num_visible(p) > 1) names.push_back("state_output");
+  if (num_visible(p) > 2) names.push_back("statecell_output");
   names.push_back("reserve");
   return names;
 }

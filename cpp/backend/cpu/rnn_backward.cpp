@@ -148,18 +148,19 @@ class Backward {
                  [&](int64_t begin, int64_t end) {
                    for (int64_t b = begin; b < end; ++b) {
                      for (int64_t gate = 0; gate < plan_.gates; ++gate) {
-                       pack_panel(plan_, hidden + gate * spec.hidden * out + b * lanes, out, 1, spec.hidden,
-                                  plan_.columns_in(b, out),
-                                  a.hidden_panels + (b * plan_.gates + gate) * units * lanes * lanes);
+                       plan_.fns->pack_panel(
+                           hidden + gate * spec.hidden * out + b * lanes, out, 1, spec.hidden,
+                           plan_.columns_in(b, out),
+                           a.hidden_panels + (b * plan_.gates + gate) * units * lanes * lanes);
                      }
                    }
                  });
     if (spec.projection == 0) return;
     const T* projection = a.parameters + plan_.projection_weight(s.layer, s.direction);
     for (int64_t b = 0; b < units; ++b) {
-      pack_panel(plan_, projection + b * lanes, spec.hidden, 1, spec.projection,
-                 plan_.columns_in(b, spec.hidden),
-                 a.projection_panels + b * plan_.out_blocks * lanes * lanes);
+      plan_.fns->pack_panel(projection + b * lanes, spec.hidden, 1, spec.projection,
+                            plan_.columns_in(b, spec.hidden),
+                            a.projection_panels + b * plan_.out_blocks * lanes * lanes);
     }
   }
 
@@ -184,12 +185,20 @@ class Backward {
     return a.gates + (time * plan_.tiles + tile) * plan_.slots * plan_.unit_blocks * plan_.block();
   }
 
+  // sum += product of the gradients of all gates, `gates` at the first of them, with panels of weights.
+  void multiply_gates(const T* gates, const T* panels, T* sum) const {
+    const int64_t units = plan_.unit_blocks;
+    for (int64_t k = 0; k < plan_.gates; ++k) {
+      plan_.fns->product(static_cast<int>(plan_.rows), plan_.spec.hidden, gates + k * units * plan_.block(),
+                         panels + k * units * plan_.lanes * plan_.lanes, sum);
+    }
+  }
+
   // Adds what the gates of `time` send back to the state before it.
   void add_from_gates(const Arrays& a, int64_t time, int64_t tile, int64_t out_block, T* sum) const {
-    const int64_t k_blocks = plan_.gates * plan_.unit_blocks;
-    plan_.fns->product(static_cast<int>(plan_.rows), k_blocks,
-                       gate_gradients(a, time, tile) + hidden_slot_ * plan_.unit_blocks * plan_.block(),
-                       a.hidden_panels + out_block * k_blocks * plan_.lanes * plan_.lanes, sum);
+    const int64_t panel = plan_.gates * plan_.unit_blocks * plan_.lanes * plan_.lanes;
+    multiply_gates(gate_gradients(a, time, tile) + hidden_slot_ * plan_.unit_blocks * plan_.block(),
+                   a.hidden_panels + out_block * panel, sum);
   }
 
   // The gradient of the output of `time`, from above.
@@ -237,7 +246,7 @@ class Backward {
           for (int64_t i = begin; i < end; ++i) {
             const int64_t unit = i / plan_.tiles, tile = i % plan_.tiles;
             alignas(64) T gradient[kMaxRnnBlock] = {};
-            plan_.fns->product(static_cast<int>(plan_.rows), plan_.out_blocks,
+            plan_.fns->product(static_cast<int>(plan_.rows), plan_.spec.outputs(),
                                a.projected + (time * plan_.tiles + tile) * plan_.out_blocks * block,
                                a.projection_panels + unit * plan_.out_blocks * lanes * lanes, gradient);
             cell(a, s, time, tile, unit, gradient);
@@ -420,15 +429,15 @@ class Backward {
               const int64_t columns = plan_.columns_in(b, source.size), column = source.first + b * lanes;
               T* panel = a.input_panels + b * k_blocks * lanes * lanes;
               for (int64_t k = 0; k < plan_.gates; ++k) {
-                pack_panel(plan_, weight + input_gate(k) * spec.hidden * width + column, width, 1,
-                           spec.hidden, columns, panel + k * units * lanes * lanes);
+                plan_.fns->pack_panel(weight + input_gate(k) * spec.hidden * width + column, width, 1,
+                                      spec.hidden, columns, panel + k * units * lanes * lanes);
               }
               for (int64_t sample = 0; sample < samples; ++sample) {
                 const T* gates = a.gates + sample * stored * block;
                 if (s.layer > 0) {
                   T* sum = a.gradients[(s.layer - 1) % 2][d] + (sample * source.blocks + b) * block;
                   if (s.direction == 0) std::fill(sum, sum + block, T(0));
-                  plan_.fns->product(static_cast<int>(plan_.rows), k_blocks, gates, panel, sum);
+                  multiply_gates(gates, panel, sum);
                   continue;
                 }
                 alignas(64) T sum[kMaxRnnBlock] = {};
@@ -437,7 +446,7 @@ class Backward {
                 T* to = a.data_grad + row * width + column;
                 const int64_t rows = plan_.rows_in(tile);
                 if (s.direction > 0) load_block(plan_, to, width, rows, columns, sum);
-                plan_.fns->product(static_cast<int>(plan_.rows), k_blocks, gates, panel, sum);
+                multiply_gates(gates, panel, sum);
                 store_block(plan_, sum, to, width, rows, columns);
               }
             }

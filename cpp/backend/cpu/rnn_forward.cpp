@@ -146,25 +146,27 @@ class Forward {
     const T* hidden = a.parameters + plan_.hidden_weight(s.layer, s.direction);
     const int64_t input_panel = sources.blocks() * lanes * lanes,
                   hidden_panel = plan_.out_blocks * lanes * lanes;
-    parallel_for(
-        plan_.gates * units, 1 + kElementGrain / ((width + out) * lanes), [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i) {
-            const int64_t block = i % units, row = i / units * spec.hidden + block * lanes;
-            const int64_t columns = plan_.columns_in(block, spec.hidden);
-            T* panel = a.input_panels + i * input_panel;
-            for (const RnnSource<T>& source : sources) {
-              pack_panel(plan_, input + row * width + source.first, 1, width, source.size, columns, panel);
-              panel += source.blocks * lanes * lanes;
-            }
-            pack_panel(plan_, hidden + row * out, 1, out, out, columns, a.hidden_panels + i * hidden_panel);
-          }
-        });
+    parallel_for(plan_.gates * units, 1 + kElementGrain / ((width + out) * lanes),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t i = begin; i < end; ++i) {
+                     const int64_t block = i % units, row = i / units * spec.hidden + block * lanes;
+                     const int64_t columns = plan_.columns_in(block, spec.hidden);
+                     T* panel = a.input_panels + i * input_panel;
+                     for (const RnnSource<T>& source : sources) {
+                       plan_.fns->pack_panel(input + row * width + source.first, 1, width, source.size,
+                                             columns, panel);
+                       panel += source.blocks * lanes * lanes;
+                     }
+                     plan_.fns->pack_panel(hidden + row * out, 1, out, out, columns,
+                                           a.hidden_panels + i * hidden_panel);
+                   }
+                 });
     if (spec.projection > 0) {
       const T* projection = a.parameters + plan_.projection_weight(s.layer, s.direction);
       for (int64_t block = 0; block < plan_.out_blocks; ++block) {
-        pack_panel(plan_, projection + block * lanes * spec.hidden, 1, spec.hidden, spec.hidden,
-                   plan_.columns_in(block, spec.projection),
-                   a.projection_panels + block * units * lanes * lanes);
+        plan_.fns->pack_panel(projection + block * lanes * spec.hidden, 1, spec.hidden, spec.hidden,
+                              plan_.columns_in(block, spec.projection),
+                              a.projection_panels + block * units * lanes * lanes);
       }
     }
     pack_biases(a, s);
@@ -204,7 +206,7 @@ class Forward {
           fill_with_bias(a, i, gate);
           const T* panel = panels;
           for (const RnnSource<T>& source : sources) {
-            plan_.fns->product(static_cast<int>(plan_.rows), source.blocks,
+            plan_.fns->product(static_cast<int>(plan_.rows), source.size,
                                source.data + sample * source.blocks * block, panel, gate);
             panel += source.blocks * lanes * lanes;
           }
@@ -278,7 +280,7 @@ class Forward {
     const bool gru = plan_.spec.mode == RnnMode::kGru;
     if (gru) fill_with_bias(a, 3 * units + unit, slots[3]);
     for (int64_t gate = 0; gate < plan_.gates; ++gate) {
-      plan_.fns->product(static_cast<int>(plan_.rows), plan_.out_blocks, state,
+      plan_.fns->product(static_cast<int>(plan_.rows), plan_.spec.outputs(), state,
                          a.hidden_panels + (gate * units + unit) * plan_.out_blocks * lanes * lanes,
                          slots[gru && gate == 2 ? 3 : gate]);
     }
@@ -309,7 +311,7 @@ class Forward {
     const int64_t state_step = plan_.step(plan_.out_blocks);
     T* result = s.states + plan_.after(time, s.direction) * state_step + at;
     std::fill(result, result + block, T(0));
-    plan_.fns->product(static_cast<int>(plan_.rows), plan_.unit_blocks,
+    plan_.fns->product(static_cast<int>(plan_.rows), plan_.spec.hidden,
                        s.full + time * s.full_step + tile * plan_.unit_blocks * block,
                        a.projection_panels + unit * plan_.unit_blocks * plan_.lanes * plan_.lanes, result);
     finish(a, s, time, unit, tile, s.states + plan_.before(time, s.direction) * state_step + at, result);

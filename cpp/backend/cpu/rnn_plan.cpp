@@ -87,27 +87,6 @@ void load_sequence(const RnnPlan& p, const T* x, int64_t steps, int64_t size, in
   });
 }
 
-template <class T>
-void pack_panel(const RnnPlan& p, const T* w, int64_t k_stride, int64_t column_stride, int64_t k,
-                int64_t columns, T* out) {
-  const int64_t lanes = p.lanes, padded = p.blocks_of(k) * lanes;
-  if (columns < lanes) std::fill(out, out + padded * lanes, T(0));
-  if (column_stride == 1) {
-    for (int64_t i = 0; i < k; ++i) {
-      for (int64_t j = 0; j < columns; ++j) out[i * lanes + j] = w[i * k_stride + j];
-    }
-  } else {
-    // A few of k at a time, so that whole cache lines are read and written.
-    for (int64_t first = 0; first < k; first += 16) {
-      const int64_t last = std::min(first + 16, k);
-      for (int64_t j = 0; j < columns; ++j) {
-        for (int64_t i = first; i < last; ++i) out[i * lanes + j] = w[i * k_stride + j * column_stride];
-      }
-    }
-  }
-  std::fill(out + k * lanes, out + padded * lanes, T(0));
-}
-
 void read_lengths(const RnnPlan& p, const void* lengths, int64_t* out) {
   visit_dtype(p.spec.lengths, [&](auto tag) {
     using L = typename decltype(tag)::type;
@@ -128,9 +107,8 @@ void apply_mask(const RnnPlan& p, const uint8_t* mask, const T* src, T* dst) {
   });
 }
 
-#define SYMBIND_RNN_MOVES(T)                                                                  \
-  template void load_sequence(const RnnPlan&, const T*, int64_t, int64_t, int64_t, T*);       \
-  template void pack_panel(const RnnPlan&, const T*, int64_t, int64_t, int64_t, int64_t, T*); \
+#define SYMBIND_RNN_MOVES(T)                                                            \
+  template void load_sequence(const RnnPlan&, const T*, int64_t, int64_t, int64_t, T*); \
   template void apply_mask(const RnnPlan&, const uint8_t*, const T*, T*);
 SYMBIND_RNN_MOVES(float)
 SYMBIND_RNN_MOVES(double)

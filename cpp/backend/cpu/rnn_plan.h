@@ -134,10 +134,6 @@ void zero_ended_rows(const RnnPlan& p, const int64_t* lengths, int64_t time, int
 // `steps` row-major (batch, size) matrices, whose rows are `stride` elements apart, to blocks.
 template <class T>
 void load_sequence(const RnnPlan& p, const T* x, int64_t steps, int64_t size, int64_t stride, T* out);
-// A panel of a product: out[k][j] = w[k * k_stride + j * column_stride] for j < columns, zero elsewhere.
-template <class T>
-void pack_panel(const RnnPlan& p, const T* w, int64_t k_stride, int64_t column_stride, int64_t k,
-                int64_t columns, T* out);
 // Lengths of any dtype as numbers in [0, steps].
 void read_lengths(const RnnPlan& p, const void* lengths, int64_t* out);
 

@@ -21,7 +21,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from parity import cases
 from parity.replay import GoldenFile, expected_of
 
-
 #: MXNet's own float32 kernels of these do not run: they are recorded from MKL-DNN's.
 NEED_MKLDNN = frozenset({"rnn"})
 

@@ -14,14 +14,79 @@ constexpr int kVectorBytes = 32, kMaxRows = 12;  // 12 of 16
 constexpr int kVectorBytes = 16, kMaxRows = 12;
 #endif
 
+template <int kBytes>
+struct IndexOf {
+  using type = int32_t;
+};
+template <>
+struct IndexOf<8> {
+  using type = int64_t;
+};
+
 template <class T>
 struct Lanes {
   typedef T Vector __attribute__((vector_size(kVectorBytes)));
+  typedef typename IndexOf<sizeof(T)>::type Index __attribute__((vector_size(kVectorBytes)));
   static constexpr int kCount = kVectorBytes / static_cast<int>(sizeof(T));
 };
 
+// One stage of a transposition: swaps the off-diagonal halves of all squares of 2 * kHalf rows and lanes.
+template <class T, int kHalf>
+KERNEL_INLINE void swap_halves(typename Lanes<T>::Vector* rows) {
+  using I = typename Lanes<T>::Index;
+  constexpr int kLanes = Lanes<T>::kCount;
+  I low, high;
+#pragma GCC unroll 16
+  for (int j = 0; j < kLanes; ++j) {
+    low[j] = (j & kHalf) == 0 ? j : kLanes + j - kHalf;
+    high[j] = (j & kHalf) == 0 ? j + kHalf : kLanes + j;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) {
+    if ((i & kHalf) != 0) continue;
+    const typename Lanes<T>::Vector a = rows[i], b = rows[i + kHalf];
+    rows[i] = __builtin_shuffle(a, b, low);
+    rows[i + kHalf] = __builtin_shuffle(a, b, high);
+  }
+}
+
+// out[i][j] = x[j * stride + i], lanes x lanes.
+template <class T>
+KERNEL_INLINE void transpose_square(const T* x, int64_t stride, T* out) {
+  using V = typename Lanes<T>::Vector;
+  constexpr int kLanes = Lanes<T>::kCount;
+  V rows[kLanes];
+#pragma GCC unroll 16
+  for (int j = 0; j < kLanes; ++j) memcpy(&rows[j], x + j * stride, sizeof(V));
+  if constexpr (kLanes >= 16) swap_halves<T, 8>(rows);
+  if constexpr (kLanes >= 8) swap_halves<T, 4>(rows);
+  if constexpr (kLanes >= 4) swap_halves<T, 2>(rows);
+  swap_halves<T, 1>(rows);
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) *reinterpret_cast<V*>(out + i * kLanes) = rows[i];
+}
+
+template <class T>
+void pack_panel(const void* weights, int64_t k_stride, int64_t column_stride, int64_t k, int64_t columns,
+                void* panel) {
+  constexpr int kLanes = Lanes<T>::kCount;
+  const T* w = static_cast<const T*>(weights);
+  T* out = static_cast<T*>(panel);
+  int64_t i = 0;
+  if (columns == kLanes && column_stride == 1) {
+    for (; i < k; ++i) memcpy(out + i * kLanes, w + i * k_stride, kLanes * sizeof(T));
+  } else if (columns == kLanes && k_stride == 1) {
+    for (; i + kLanes <= k; i += kLanes) transpose_square(w + i, column_stride, out + i * kLanes);
+  }
+  for (; i < k; ++i) {
+    for (int64_t j = 0; j < kLanes; ++j) {
+      out[i * kLanes + j] = j < columns ? w[i * k_stride + j * column_stride] : T(0);
+    }
+  }
+}
+
 template <class T, int kRows>
-void multiply_block(int64_t k_blocks, const T* a, const T* panel, T* c) {
+void multiply_block(int64_t k, const T* a, const T* panel, T* c) {
   using V = typename Lanes<T>::Vector;
   constexpr int kLanes = Lanes<T>::kCount;
   constexpr int kSums = kRows >= 8 ? 1 : 2;  // enough of them to hide the latency of an addition
@@ -31,17 +96,23 @@ void multiply_block(int64_t k_blocks, const T* a, const T* panel, T* c) {
     sums[r][0] = *reinterpret_cast<const V*>(c + r * kLanes);
     if (kSums == 2) sums[r][kSums - 1] = V{};
   }
-  for (int64_t block = 0; block < k_blocks; ++block) {
-    for (int k = 0; k < kLanes; k += kSums) {
+  for (; k >= kLanes; k -= kLanes) {
+    for (int i = 0; i < kLanes; i += kSums) {
 #pragma GCC unroll 2
       for (int s = 0; s < kSums; ++s) {
         const V b = *reinterpret_cast<const V*>(panel + s * kLanes);
 #pragma GCC unroll 32
-        for (int r = 0; r < kRows; ++r) sums[r][s] += a[r * kLanes + k + s] * b;
+        for (int r = 0; r < kRows; ++r) sums[r][s] += a[r * kLanes + i + s] * b;
       }
       panel += kSums * kLanes;
     }
     a += kRows * kLanes;
+  }
+  for (int i = 0; i < k; ++i) {
+    const V b = *reinterpret_cast<const V*>(panel);
+#pragma GCC unroll 32
+    for (int r = 0; r < kRows; ++r) sums[r][0] += a[r * kLanes + i] * b;
+    panel += kLanes;
   }
 #pragma GCC unroll 32
   for (int r = 0; r < kRows; ++r) {
@@ -50,13 +121,12 @@ void multiply_block(int64_t k_blocks, const T* a, const T* panel, T* c) {
 }
 
 template <class T, int kRows = kMaxRows>
-void product(int rows, int64_t k_blocks, const void* a, const void* panel, void* c) {
+void product(int rows, int64_t k, const void* a, const void* panel, void* c) {
   if constexpr (kRows > 0) {
     if (rows == kRows) {
-      multiply_block<T, kRows>(k_blocks, static_cast<const T*>(a), static_cast<const T*>(panel),
-                               static_cast<T*>(c));
+      multiply_block<T, kRows>(k, static_cast<const T*>(a), static_cast<const T*>(panel), static_cast<T*>(c));
     } else {
-      product<T, kRows - 1>(rows, k_blocks, a, panel, c);
+      product<T, kRows - 1>(rows, k, a, panel, c);
     }
   }
 }
@@ -239,6 +309,7 @@ RnnFns functions() {
   RnnFns f;
   f.lanes = Lanes<T>::kCount;
   f.max_rows = kMaxRows;
+  f.pack_panel = pack_panel<T>;
   f.product = product<T>;
   f.outer = outer<T>;
   f.lane_sums = lane_sums<T>;

@@ -21,8 +21,12 @@ struct RnnClip {
 struct RnnFns {
   int lanes = 0;
   int max_rows = 0;  // of one block
-  // c[row][lane] += sum over k of a[k / lanes][row][k % lanes] * panel[k][lane], for k_blocks * lanes of k.
-  void (*product)(int rows, int64_t k_blocks, const void* a, const void* panel, void* c) = nullptr;
+  // A panel: out[i][j] = w[i * k_stride + j * column_stride] for i < k, j < columns; zero in the other lanes.
+  // One of the strides is 1.
+  void (*pack_panel)(const void* w, int64_t k_stride, int64_t column_stride, int64_t k, int64_t columns,
+                     void* out) = nullptr;
+  // c[row][lane] += sum over i < k of a[i / lanes][row][i % lanes] * panel[i][lane].
+  void (*product)(int rows, int64_t k, const void* a, const void* panel, void* c) = nullptr;
   // c[i][j] = sum over steps and rows of a[row][i] * b[row][j]: lanes x lanes. Steps are so many elements
   // apart.
   void (*outer)(int64_t rows, int64_t steps, const void* a, int64_t a_step, const void* b, int64_t b_step,

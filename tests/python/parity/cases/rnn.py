@@ -22,7 +22,9 @@ def count(mode, inputs, hidden, layers, directions, projection):
     return total
 
 
-def add(mode, steps, batch, inputs, hidden, layers=1, bidirectional=False, projection=None, attrs=(), **options):
+def add(
+    mode, steps, batch, inputs, hidden, layers=1, bidirectional=False, projection=None, attrs=(), **options
+):
     """An RNN with seeded parameters small enough that no cell saturates."""
     directions = 2 if bidirectional else 1
     full = {"state_size": hidden, "num_layers": layers, "mode": mode, **dict(attrs)}
@@ -65,5 +67,5 @@ for mode in GATES:
     add(mode, 3, 2, 4, 3, layers=2, wrt=())
 for bidirectional in (False, True):
     for layers in (1, 2):
-        add("lstm", 3, 2, 4, 5, layers=layers, bidirectional=bidirectional, projection=layers + 1, train=False,
-            grad=False, attrs={"state_outputs": True})  # fmt: skip
+        options = {"attrs": {"state_outputs": True}, "train": False, "grad": False}
+        add("lstm", 3, 2, 4, 5, layers=layers, bidirectional=bidirectional, projection=layers + 1, **options)
