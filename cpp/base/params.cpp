@@ -1,6 +1,7 @@
 #include "base/params.h"
 
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 
@@ -158,7 +159,11 @@ int parse_choice(const FieldContext& c, const std::string& text, const std::vect
 
 std::string format_value(bool v) { return v ? "True" : "False"; }
 std::string format_value(int64_t v) { return std::to_string(v); }
-std::string format_value(double v) { return concat(v); }
+// The shortest text that reads back as the same number: gradients hand numbers on as attributes.
+std::string format_value(double v) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, v).ptr};
+}
 std::string format_value(const std::string& v) { return v; }
 std::string format_value(DType v) { return dtype_name(v); }
 

@@ -5,6 +5,7 @@ namespace symbind {
 
 void register_activation_ops();
 void register_adaptive_pooling_ops();
+void register_all_finite_ops();
 void register_arg_reduce_ops();
 void register_attention_ops();
 void register_batch_norm_ops();
@@ -13,6 +14,7 @@ void register_box_ops();
 void register_box_nms_ops();
 void register_broadcast_binary_ops();
 void register_cast_clip_ops();
+void register_contrib_math_ops();
 void register_convolution_ops();
 void register_copy_ops();
 void register_correlation_ops();
@@ -28,10 +30,15 @@ void register_gather_nd_ops();
 void register_index_copy_ops();
 void register_init_ops();
 void register_join_split_ops();
+void register_l2_normalization_ops();
+void register_layer_norm_ops();
 void register_leaky_relu_ops();
+void register_legacy_v1_ops();
 void register_linalg_diag_ops();
 void register_linalg_product_ops();
 void register_linalg_solve_ops();
+void register_moments_ops();
+void register_more_losses_ops();
 void register_multibox_ops();
 void register_multibox_target_ops();
 void register_optimizer_update_ops();
@@ -67,6 +74,7 @@ void register_all_ops() {
   static const bool once = [] {
     register_activation_ops();
     register_adaptive_pooling_ops();
+    register_all_finite_ops();
     register_arg_reduce_ops();
     register_attention_ops();
     register_batch_norm_ops();
@@ -75,6 +83,7 @@ void register_all_ops() {
     register_box_nms_ops();
     register_broadcast_binary_ops();
     register_cast_clip_ops();
+    register_contrib_math_ops();
     register_convolution_ops();
     register_copy_ops();
     register_correlation_ops();
@@ -90,10 +99,15 @@ void register_all_ops() {
     register_index_copy_ops();
     register_init_ops();
     register_join_split_ops();
+    register_l2_normalization_ops();
+    register_layer_norm_ops();
     register_leaky_relu_ops();
+    register_legacy_v1_ops();
     register_linalg_diag_ops();
     register_linalg_product_ops();
     register_linalg_solve_ops();
+    register_moments_ops();
+    register_more_losses_ops();
     register_multibox_ops();
     register_multibox_target_ops();
     register_optimizer_update_ops();

@@ -10,7 +10,7 @@ import numpy as np
 GOLDENS = pathlib.Path(__file__).resolve().parent / "goldens"
 
 #: Operators whose result depends on training mode, which a plain imperative call does not have.
-MODE_DEPENDENT = frozenset({"BatchNorm", "Dropout", "_contrib_SyncBatchNorm"})
+MODE_DEPENDENT = frozenset({"BatchNorm", "BatchNorm_v1", "Dropout", "_contrib_SyncBatchNorm"})
 
 
 def find_operator(namespace, op: str):

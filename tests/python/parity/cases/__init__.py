@@ -22,6 +22,7 @@ FAMILIES = (
     "join",
     "linalg",
     "losses",
+    "norms",
     "pooling",
     "reduce",
     "region_networks",
