@@ -11,6 +11,7 @@ FAMILIES = (
     "cast",
     "convolution",
     "ctc",
+    "deconvolution",
     "dense",
     "detection",
     "dot",
