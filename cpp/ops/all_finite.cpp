@@ -128,6 +128,11 @@ void register_all_finite_ops() {
       "multi_sum_sq", params_spec<ManyParams>(), many_count,
       [](const void* p) { return Shape{as<ManyParams>(p).num_arrays}; }, "The sum of squares of each array.");
   squares.num_args_key = "num_arrays";
+  squares.infer_type = [](TypeContext& c) {
+    TypeContext inputs{c.op, c.params, c.in, Span<DType>()};
+    infer_same_type(inputs);
+    c.set_out(0, DType::kFloat32);
+  };
   squares.kernel = sum_squares_kernel;
 
   OpDef& reset = register_over_arrays(

@@ -213,14 +213,13 @@ void register_multicast() {
     const bool narrow = as<MulticastParams>(c.params).cast_narrow;
     DType target = DType::kUnknown;
     for (DType t : c.in) {
-      if (t == DType::kUnknown) return;
       if (!is_cast(t)) continue;
       const bool wins = target == DType::kUnknown || (t == DType::kFloat16) == narrow;
       target = wins ? t : target;
     }
-    for (int i = 0; i < static_cast<int>(c.in.size()); ++i) {
-      const DType t = c.in[static_cast<size_t>(i)];
-      c.set_out(i, is_cast(t) ? target : t);
+    // Written over, because an input that becomes known may change the target.
+    for (size_t i = 0; i < c.in.size(); ++i) {
+      if (c.in[i] != DType::kUnknown) c.out[i] = is_cast(c.in[i]) ? target : c.in[i];
     }
   };
   op.kernel = [](const KernelRequest& r) {
