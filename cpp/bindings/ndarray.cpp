@@ -192,6 +192,17 @@ void bind_ndarray(py::module_& m) {
              return result;
            })
       .def(
+          "placed_on",
+          [](const NDArray& a, int type, int id) {
+            const Context context = make_context(type, id);
+            check_device(context);
+            NDArray result = a;
+            result.context = context;
+            return result;
+          },
+          py::arg("device_type"), py::arg("device_id"),
+          "The same memory under the name of another device, which shares it.")
+      .def(
           "reshape",
           [](const NDArray& a, const py::object& shape) { return reshape_view(a, shape_from_python(shape)); },
           py::arg("shape"), "A view of the same memory.")

@@ -95,6 +95,11 @@ class NDArray:
         The same for reading, not to be handed out.
         """
 
+    def placed_on(self, device_type: typing.SupportsInt | typing.SupportsIndex, device_id: typing.SupportsInt | typing.SupportsIndex) -> NDArray:
+        """
+        The same memory under the name of another device, which shares it.
+        """
+
     def reshape(self, shape: typing.Any) -> NDArray:
         """
         A view of the same memory.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from ._scope import ScopeStack
@@ -122,6 +123,33 @@ def gpu_memory_info(device_id: int = 0) -> tuple[int, int]:
 def current_context() -> Context:
     """Return the context of the innermost `with` statement of this thread, `cpu(0)` outside of any."""
     return _stack.current
+
+
+def place_groups(
+    attributes: Mapping[str, Mapping[str, str]], group2ctx: Mapping[str, Context] | None
+) -> dict[str, Context]:
+    """Return the context of every node that belongs to a ``ctx_group``.
+
+    attributes : of every node by name, as `Symbol.attr_dict` returns them. group2ctx : context of each group;
+    None places nothing. Raises MXNetError for a group without a context, TypeError for what is no Context.
+    """
+    if not group2ctx:
+        return {}
+    for name, ctx in group2ctx.items():
+        if not isinstance(ctx, Context):
+            raise TypeError(f"[bind] group2ctx[{name!r}]: got {type(ctx).__name__}, expected a Context")
+    placed = {}
+    for node, of_node in attributes.items():
+        group = of_node.get("__ctx_group__")
+        if group is None:
+            continue
+        if group not in group2ctx:
+            raise MXNetError(
+                f"[bind] no context for ctx_group {group!r} of node {node!r}: group2ctx has "
+                f"{sorted(group2ctx)}"
+            )
+        placed[node] = group2ctx[group]
+    return placed
 
 
 def _no_cuda(function: str) -> MXNetError:

@@ -8,7 +8,7 @@ from typing import Any, Callable
 import numpy as np
 
 from . import _core
-from .context import Context
+from .context import Context, place_groups
 from .ndarray import NDArray, array, empty, zeros
 from .ndarray.ndarray import _wrap
 
@@ -40,6 +40,8 @@ class Executor:
         self._ctx = ctx
         self._grad_req = grad_reqs
         self._group2ctx = group2ctx
+        #: Context of every node in a ctx_group. All contexts are the same processor: it is the arrays' only.
+        self.placement = place_groups(symbol.attr_dict(), group2ctx) if group2ctx else {}
         self.arg_arrays = args
         self.grad_arrays = [g if r != "null" else None for g, r in zip(grads, grad_reqs)]
         self.aux_arrays = aux
@@ -54,12 +56,20 @@ class Executor:
             None if shared is None else shared.handle,  # type: ignore[arg-type]  # None is meant
             [array.handle for array in output_memory],
         )
-        self.outputs = [_wrap(h) for h in self.handle.outputs()]
+        self.outputs = [self._output(i, handle) for i, handle in enumerate(self.handle.outputs())]
         self._arg_names = symbol.list_arguments()
         self._aux_names = symbol.list_auxiliary_states()
         self._output_names = symbol.list_outputs()
         self._monitor_callback: Callable | None = None
         self._monitor_all = False
+
+    def _output(self, i: int, handle: _core.NDArray) -> NDArray:
+        ctx = self._ctx
+        if self.placement:
+            ctx = self.placement.get(self._symbol[i].name, ctx)
+        if ctx != Context("cpu", 0):
+            handle = handle.placed_on(ctx.device_typeid, ctx.device_id)
+        return _wrap(handle)
 
     @property
     def arg_dict(self) -> dict[str, NDArray]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import ndarray as nd
 from ..base import MXNetError
+from ..context import place_groups
 from ..io import DataDesc
 from ..ndarray import NDArray
 from .slicing import _split_input_slice
@@ -148,6 +149,8 @@ class Binder:
         self.state_names = state_names
         self.grad_req = grad_req
         self.group2ctxs = group2ctxs
+        attributes = symbol.attr_dict() if any(group2ctxs) else {}
+        self.placements = [place_groups(attributes, of_context) for of_context in group2ctxs]
         self.pool = pool
         self.arg_names = symbol.list_arguments()
         self.aux_names = symbol.list_auxiliary_states()
@@ -203,6 +206,7 @@ class Binder:
         shapes, dtypes = self._of_context(described, part)
         arg_shapes, arg_types, aux_shapes, aux_types = self.symbol._infer_for_bind(shapes, dtypes)
         ctx = self.contexts[i]
+        placed = self.placements[i]
         args, grads, aux = {}, {}, {}
         base_args, base_grads, base_aux = (
             (base.arg_dict, base.grad_dict, base.aux_dict) if base is not None else ({}, {}, {})
@@ -214,21 +218,22 @@ class Binder:
                 old = None  # states follow the batch size
             if old is not None:
                 check_shared("parameter", name, old, shape, dtype)
+            on = placed.get(name, ctx)
             if old is not None:
                 args[name] = old
             elif self.pool is not None and name not in reusable:
-                args[name] = self.pool.input(i, name, shape, ctx, dtype)
+                args[name] = self.pool.input(i, name, shape, on, dtype)
             else:
-                args[name] = nd.zeros(shape, ctx, dtype=dtype)
+                args[name] = nd.zeros(shape, on, dtype=dtype)
             if self.grad_req[name] != "null":
                 old = base_grads.get(name) if name in self.param_names else None
                 fits = old is not None and tuple(old.shape) == shape and old.dtype == dtype
-                grads[name] = old if fits else nd.zeros(shape, ctx, dtype=dtype)
+                grads[name] = old if fits else nd.zeros(shape, on, dtype=dtype)
         for name, shape, dtype in zip(self.aux_names, map(tuple, aux_shapes), aux_types):
             old = base_aux.get(name)
             if old is not None:
                 check_shared("auxiliary state", name, old, shape, dtype)
-            aux[name] = nd.zeros(shape, ctx, dtype=dtype) if old is None else old
+            aux[name] = nd.zeros(shape, placed.get(name, ctx), dtype=dtype) if old is None else old
         executor = self.symbol._make_executor(
             ctx,
             [args[name] for name in self.arg_names],

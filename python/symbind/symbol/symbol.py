@@ -13,7 +13,7 @@ import numpy as np
 from .. import _core
 from .._ops import add_fluent_methods
 from ..base import MXNetError, NotImplementedForSymbol, dtype_flag, dtype_from_flag
-from ..context import Context, current_context
+from ..context import Context, current_context, place_groups
 
 
 def _op(name: str) -> Callable:
@@ -286,7 +286,8 @@ class Symbol:
 
         ctx : Context, default the current one. grad_req : 'write', 'add', 'null', or a list or dict by
         argument. type_dict : dtypes by argument name. shared_exec : an executor to share parameters (those of
-        the same name and shape in `shared_arg_names`) and scratch memory with. kwargs : shapes of the inputs.
+        the same name and shape in `shared_arg_names`) and scratch memory with. group2ctx : context of each
+        ctx_group. kwargs : shapes of the inputs.
         Returns an Executor. Raises MXNetError, naming the node, when a shape stays unknown or does not fit.
         """
         ctx = current_context() if ctx is None else ctx
@@ -301,18 +302,20 @@ class Symbol:
         shared = shared_exec.arg_dict if shared_exec is not None else {}
         shared_grads = shared_exec.grad_dict if shared_exec is not None else {}
         buffer = shared_buffer if shared_buffer is not None else {}
+        placed = place_groups(self.attr_dict(), group2ctx) if group2ctx else {}
         args: list[Any] = []
         grads: list[Any] = []
         for name, shape, dtype, req in zip(names, arg_shapes, arg_types, reqs):
+            on = placed.get(name, ctx)
             may_share = shared_arg_names is None or name in shared_arg_names
-            args.append(_shared_or_new(shared if may_share else {}, buffer, name, shape, dtype, ctx))
+            args.append(_shared_or_new(shared if may_share else {}, buffer, name, shape, dtype, on))
             if req == "null":
                 grads.append(None)
             else:
-                grads.append(_shared_or_new(shared_grads if may_share else {}, {}, name, shape, dtype, ctx))
+                grads.append(_shared_or_new(shared_grads if may_share else {}, {}, name, shape, dtype, on))
         shared_aux = shared_exec.aux_dict if shared_exec is not None else {}
         aux = [
-            _shared_or_new(shared_aux, {}, n, s, t, ctx)
+            _shared_or_new(shared_aux, {}, n, s, t, placed.get(n, ctx))
             for n, s, t in zip(self.list_auxiliary_states(), aux_shapes, aux_types)
         ]
         return self._make_executor(ctx, args, grads, reqs, aux, shared_exec, group2ctx)

@@ -444,3 +444,77 @@ def several_outputs_predicted(mx):
         "last_part": parts[-1][1].asnumpy(),
         "count": np.array(len(parts)),
     }
+
+
+@case
+def compressed_gradients(mx):
+    net = mlp(mx)
+    module = mx.mod.Module(
+        net, context=[mx.cpu(0), mx.cpu(1)], compression_params={"type": "2bit", "threshold": 0.05}
+    )
+    module.bind([("data", (4, 6))], [("softmax_label", (4,))])
+    params, _ = values_for(mx, net, data=(4, 6), softmax_label=(4,))
+    module.init_params(arg_params=params, aux_params={})
+    module.init_optimizer(kvstore="device", optimizer_params={"learning_rate": 0.5, "momentum": 0.9})
+    results = {}
+    for step in range(6):
+        module.forward_backward(batch(mx, 4, step))
+        module.update()
+        results[f"out_{step}"] = module.get_outputs()[0].asnumpy()
+    return {**results, **params_of(module)}
+
+
+@case
+def normalization_over_contexts(mx):
+    net = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=5, name="fc1")
+    net = mx.sym.BatchNorm(net, name="bn", fix_gamma=False, momentum=0.5, eps=1e-3)
+    net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(net, num_hidden=3, name="fc2"), name="softmax")
+    module = mx.mod.Module(net, context=[mx.cpu(0), mx.cpu(1)], work_load_list=[2, 1])
+    params, aux = values_for(mx, net, data=(6, 6), softmax_label=(6,))
+    rng = np.random.RandomState(7)
+    data, label = rng.randn(18, 6).astype("float32"), (np.arange(18) % 3).astype("float32")
+    module.fit(
+        mx.io.NDArrayIter(data, label, batch_size=6),
+        num_epoch=2,
+        arg_params=params,
+        aux_params=aux,
+        optimizer_params={"learning_rate": 0.2},
+    )
+    results = params_of(module)
+    results["prediction"] = module.predict(mx.io.NDArrayIter(data, batch_size=6)).asnumpy()
+    return results
+
+
+@case
+def numbers_of_other_types_in_batches(mx):
+    module = bound_mlp(mx)
+    results = {}
+    for i, dtype in enumerate(("float64", "int32", "uint8", "float16")):
+        data = (np.arange(24).reshape(4, 6) % 5).astype(dtype)
+        label = np.array([0, 2, 1, 1], dtype=dtype)
+        batch_of_type = mx.io.DataBatch([mx.nd.array(data, dtype=dtype)], [mx.nd.array(label, dtype=dtype)])
+        module.forward_backward(batch_of_type)
+        results.update(step_results(module, f"{i}_"))
+    return results
+
+
+@case
+def one_of_two_inputs_has_a_gradient(mx):
+    a, b = mx.sym.Variable("a"), mx.sym.Variable("b")
+    net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(a * b, num_hidden=3, name="fc"), name="softmax")
+    module = mx.mod.Module(net, data_names=["a", "b"])
+    module.bind(
+        [("a", (4, 6)), ("b", (4, 6))],
+        [("softmax_label", (4,))],
+        inputs_need_grad=True,
+        grad_req={"b": "null", "fc_weight": "write"},
+    )
+    params, _ = values_for(mx, net, a=(4, 6), b=(4, 6), softmax_label=(4,))
+    module.init_params(arg_params=params, aux_params={})
+    rng = np.random.RandomState(1)
+    inputs = [mx.nd.array(rng.randn(4, 6).astype("float32")) for _ in range(2)]
+    module.forward_backward(mx.io.DataBatch(inputs, [mx.nd.array([0, 1, 2, 0])]))
+    results = step_results(module, "")
+    results["a_grad"] = module._exec_group.execs[0].grad_dict["a"].asnumpy()
+    assert module._exec_group.execs[0].grad_dict.get("b") is None
+    return results
