@@ -21,7 +21,7 @@ bool takes_winograd(const WinogradSpec& spec) {
 
 size_t winograd_weight_bytes(const WinogradSpec& spec) {
   const WinogradSizes s(spec);
-  return static_cast<size_t>(s.points * spec.in_channels * spec.out_channels) * sizeof(float);
+  return static_cast<size_t>(s.out_blocks * s.points * s.weight_point(spec.in_channels)) * sizeof(float);
 }
 
 namespace {
@@ -32,9 +32,9 @@ struct WeightTransform {
   bool rotated;  // the convolution is the gradient of another one's data: filters turned, channels exchanged
 
   WinogradPoints panel(float* u, int64_t out_block) const {
-    return {u + out_block * out_stride(), s.spec.in_channels * 16, out_stride()};
+    const int64_t point = s.weight_point(s.spec.in_channels), block = s.points * point;
+    return {u + out_block * block, point, block};
   }
-  int64_t out_stride() const { return s.points * s.spec.in_channels * 16; }
 
   void run(const float* w, int64_t out_block, int64_t first, int64_t count, const WinogradPoints& to) const {
     const int64_t out = s.spec.out_channels, in = s.spec.in_channels;
@@ -48,9 +48,6 @@ struct WeightTransform {
     });
   }
 };
-
-// Splits [0, n) into `pieces` and returns the beginning of piece i.
-int64_t piece_begin(int64_t n, int64_t pieces, int64_t i) { return n * i / pieces; }
 
 constexpr int64_t kPair = 2;          // blocks of output channels that are done together
 constexpr int64_t kFusedDepth = 128;  // input channels whose weights are transformed when they are needed
@@ -67,14 +64,14 @@ class Forward {
     const ForwardPlan plan = plan_forward(s_, threads_);
     by_outputs_ = plan.by_outputs;
     chunk_ = plan.chunk;
-    fused_ = by_outputs_ && !transformed_ && chunk_ >= s_.tiles;
+    fused_ = by_outputs_ && !transformed_;
     v_ = s_.data_points(chunk_, s_.in_blocks);
     m_ = s_.data_points(chunk_, kPair);
     Workspace w;
     if (!transformed_ && !fused_) u_at_ = w.take(winograd_weight_bytes(spec) / sizeof(float));
     v_at_ = w.take(v_.size, by_outputs_ ? 1 : threads_);
     m_at_ = w.take(m_.size, threads_);
-    if (fused_) fused_at_ = w.take(kPair * s_.points * fused_depth() * 16, threads_);
+    if (fused_) fused_at_ = w.take(kPair * s_.points * s_.weight_point(fused_depth()), threads_);
     bytes_ = w.bytes();
   }
 
@@ -128,21 +125,18 @@ class Forward {
 
   void run_by_outputs(const Call& call) const {
     const WinogradPoints v = v_.at(call.ws + v_at_.offset);
-    for_chunks(0, s_.tiles, chunk_, [&](int64_t tile, int64_t count) {
-      parallel_for(s_.in_blocks, 1, [&](int64_t begin, int64_t end) {
-        WinogradPoints to = v;
-        to.data += begin * v.block;
-        s_.fns().data(s_.data_tiles(tile, count, begin, end - begin), call.data, to);
-      });
-      const int64_t pairs = (s_.out_blocks + kPair - 1) / kPair;
-      parallel_for(threads_, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t piece = begin; piece < end; ++piece) {
-          const int64_t last = piece_begin(pairs, threads_, piece + 1);
-          for (int64_t pair = piece_begin(pairs, threads_, piece); pair < last; ++pair) {
-            multiply_pair(call, v, piece, tile, count, pair * kPair);
-          }
+    parallel_for(s_.in_blocks, 1, [&](int64_t begin, int64_t end) {
+      s_.fns().data(s_.data_tiles(0, s_.tiles, begin, end - begin), call.data,
+                    {v.data + begin * v.block, v.point, v.block});
+    });
+    const int64_t pairs = (s_.out_blocks + kPair - 1) / kPair;
+    parallel_for(threads_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t piece = begin; piece < end; ++piece) {
+        const int64_t last = piece_begin(pairs, threads_, piece + 1);
+        for (int64_t pair = piece_begin(pairs, threads_, piece); pair < last; ++pair) {
+          multiply_pair(call, v, piece, 0, s_.tiles, pair * kPair);
         }
-      });
+      }
     });
   }
 
@@ -157,8 +151,8 @@ class Forward {
     p.tiles = count;
     p.out_blocks = blocks;
     if (fused_) {
-      const int64_t depth = fused_depth();
-      p.b = {call.ws + fused_at_.of(piece), depth * 16, s_.points * depth * 16};
+      const int64_t depth = fused_depth(), point = s_.weight_point(depth);
+      p.b = {call.ws + fused_at_.of(piece), point, s_.points * point};
       for (int64_t c = 0; c < s_.spec.in_channels; c += depth) {
         const int64_t lines = std::min(depth, s_.spec.in_channels - c);
         for (int64_t b = 0; b < blocks; ++b) {

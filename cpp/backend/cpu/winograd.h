@@ -56,4 +56,8 @@ Kernel make_winograd_forward(const WinogradSpec& spec, bool transformed, const W
 // pass.
 Kernel make_winograd_backward_data(const WinogradSpec& spec);
 
+// Inputs out_grad and data; output the gradient of the weights in row-major order. `spec` is that of the
+// forward pass.
+Kernel make_winograd_backward_weight(const WinogradSpec& spec);
+
 }  // namespace symbind

@@ -12,7 +12,7 @@ struct TileCost {
   double image;   // one block of one tile: transforming it into points or back
   double filter;  // one block of filters of one input channel: transforming them into points or back
 };
-constexpr TileCost kTileCosts[] = {{130, 150}, {400, 350}};      // tiles of 2x2, of 4x4
+constexpr TileCost kTileCosts[] = {{130, 120}, {400, 250}};      // tiles of 2x2, of 4x4
 constexpr double kProductCycle = 1 / 0.8;                        // one vector of a product
 constexpr double kDirectCycle[] = {1 / 0.9, 1 / 0.9, 1 / 0.75};  // of a direct sum, by pass
 constexpr double kBytesPerCycle = 5;                             // of weights, from memory
@@ -67,7 +67,28 @@ ForwardPlan plan_forward(const WinogradSizes& s, int64_t threads) {
   // tiles for each thread, or weights that are read from memory, threads share the weights instead.
   constexpr int64_t kChunk = 28, kFewTiles = 64;
   const bool by_outputs = s.tiles <= kFewTiles * threads && s.out_blocks >= 2 * threads;
-  return {by_outputs, std::min(s.tiles, by_outputs ? kFewTiles * threads : kChunk)};
+  return {by_outputs, by_outputs ? s.tiles : std::min(s.tiles, kChunk)};
+}
+
+BackwardWeightPlan plan_backward_weight(const WinogradSizes& s, int64_t threads) {
+  // By tiles, every thread has a sum of its own, which has to stay in the caches beside a chunk.
+  constexpr int64_t kChunk = 84, kFewTiles = 28, kSumBytes = 4 << 20;
+  const int64_t sum_bytes = s.points * s.spec.in_channels * s.spec.out_channels * 4;
+  if (s.tiles >= kFewTiles * threads && sum_bytes <= kSumBytes) {
+    return {false, std::min(s.tiles, kChunk), s.in_blocks, s.out_blocks};
+  }
+  // By channels, the data of all tiles should stay in the last level of cache; its size bounds the memory
+  // too.
+  constexpr int64_t kGroup = 4, kSharedChunk = 256;
+  BackwardWeightPlan p{true, std::min(s.tiles, kSharedChunk), std::min(kGroup, s.in_blocks),
+                       std::min(kGroup, s.out_blocks)};
+  const auto groups = [&s](int64_t in, int64_t out) {
+    return (s.in_blocks + in - 1) / in * ((s.out_blocks + out - 1) / out);
+  };
+  while (groups(p.in_blocks, p.out_blocks) < threads && p.in_blocks * p.out_blocks > 1) {
+    (p.in_blocks > p.out_blocks ? p.in_blocks : p.out_blocks) /= 2;
+  }
+  return p;
 }
 
 }  // namespace symbind

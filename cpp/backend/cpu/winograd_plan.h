@@ -6,8 +6,7 @@
 
 namespace symbind {
 
-// Strides of `blocks` blocks of `lines` lines at every point. Points are an odd number of cache lines apart:
-// the lines that one tile touches then spread over the sets of the caches.
+// Strides of `blocks` blocks of `lines` lines at every point.
 struct PointsLayout {
   int64_t point = 0, block = 0, size = 0;
   WinogradPoints at(float* data) const { return {data, point, block}; }
@@ -29,6 +28,9 @@ struct WinogradSizes {
 
   const WinogradFns& fns() const { return kernels().winograd[spec.tile == 4 ? 1 : 0]; }
 
+  // Points are an odd number of cache lines apart: what a transform writes for one tile or filter spreads
+  // over the sets of the caches.
+  int64_t weight_point(int64_t channels) const { return (channels | 1) * 16; }
   PointsLayout data_points(int64_t lines, int64_t blocks) const {
     const int64_t point = (lines * blocks | 1) * 16;
     return {point, lines * 16, points * point};
@@ -47,9 +49,19 @@ void check_winograd(const WinogradSpec& spec);
 
 struct ForwardPlan {
   bool by_outputs;  // threads share the output channels, not the tiles
-  int64_t chunk;    // tiles that are in the transformed domain at a time (by tiles: in each thread)
+  int64_t chunk;    // tiles that are in the transformed domain at a time (by outputs: all)
 };
 ForwardPlan plan_forward(const WinogradSizes& s, int64_t threads);
+
+struct BackwardWeightPlan {
+  bool by_channels;  // threads share the blocks of the gradient, not the tiles
+  int64_t chunk;     // tiles that are in the transformed domain at a time (by tiles: in each thread)
+  int64_t in_blocks, out_blocks;  // of channels that are done together (by tiles: all)
+};
+BackwardWeightPlan plan_backward_weight(const WinogradSizes& s, int64_t threads);
+
+// Splits [0, n) into `pieces` and returns the beginning of piece i.
+inline int64_t piece_begin(int64_t n, int64_t pieces, int64_t i) { return n * i / pieces; }
 
 // f(first, count) for [first, last) in equal chunks of at most `most`.
 template <class F>

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/cpu/convolution.h"
 #include "backend/cpu/isa.h"
 #include "test_kernels.h"
 
@@ -141,7 +142,7 @@ std::string name(const WinogradSpec& s) {
 
 }  // namespace
 
-TEST_CASE("winograd forward and gradient of the data against a direct sum") {
+TEST_CASE("winograd forward and both gradients against a direct sum") {
   for (const WinogradSpec& s : specs()) {
     INFO(name(s));
     const Case c(s);
@@ -154,7 +155,43 @@ TEST_CASE("winograd forward and gradient of the data against a direct sum") {
     run_kernel(make_winograd_backward_data(s), {c.to_blocks(c.dy, s.out_channels).data(), c.weight.data()},
                {dx.data()});
     check_float32(c.to_plain(dx, s.in_channels), want.dx);
+
+    std::vector<float> dw(c.weight.size(), std::numeric_limits<float>::quiet_NaN());
+    run_kernel(make_winograd_backward_weight(s),
+               {c.to_blocks(c.dy, s.out_channels).data(), c.to_blocks(c.data, s.in_channels).data()},
+               {dw.data()});
+    check_float32(dw, want.dw);
   }
+}
+
+TEST_CASE("winograd gradient of many weights from many tiles") {
+  // More tiles than fit at a time: sums of the transformed gradient are kept between chunks.
+  const Case c({2, 176, 192, 47, 50, 1, 1, 4});
+  ConvGeometry g;
+  g.batch = c.s.batch;
+  g.in_channels = c.s.in_channels;
+  g.out_channels = c.s.out_channels;
+  const int64_t extent[3] = {1, c.s.in_h, c.s.in_w};
+  for (int i = 0; i < 3; ++i) {
+    g.in[i] = g.out[i] = extent[i];
+    g.kernel[i] = i == 0 ? 1 : 3;
+    g.stride[i] = g.dilate[i] = 1;
+    g.pad[i] = i == 0 ? 0 : 1;
+  }
+  const TensorDesc out{{2, 192, 47, 50}, DType::kFloat64, nullptr};
+  const TensorDesc data{{2, 176, 47, 50}, DType::kFloat64, nullptr};
+  const TensorDesc weight{{192, 176, 3, 3}, DType::kFloat64, nullptr};
+  const std::vector<double> dy(c.dy.begin(), c.dy.end()), x(c.data.begin(), c.data.end());
+  std::vector<double> dw(c.weight.size());
+  run_kernel(make_conv_backward_weight(g, out, data, weight, nullptr), {dy.data(), x.data()}, {dw.data()});
+
+  const std::vector<float> dy_blocks = c.to_blocks(c.dy, 192), x_blocks = c.to_blocks(c.data, 176);
+  std::vector<float> got(dw.size()), again(dw.size());
+  const Kernel kernel = make_winograd_backward_weight(c.s);
+  run_kernel(kernel, {dy_blocks.data(), x_blocks.data()}, {got.data()});
+  check_float32(got, std::vector<float>(dw.begin(), dw.end()));
+  run_kernel(kernel, {dy_blocks.data(), x_blocks.data()}, {again.data()});
+  CHECK(got == again);
 }
 
 TEST_CASE("winograd adds a bias and a summand and applies relu, in this order") {
@@ -245,9 +282,11 @@ TEST_CASE("winograd kernels of every instruction set agree") {
 }
 
 TEST_CASE("winograd pays where tiles fit and weights are worth their transform") {
-  for (WinogradPass pass : {WinogradPass::kForward, WinogradPass::kBackwardData}) {
+  for (WinogradPass pass :
+       {WinogradPass::kForward, WinogradPass::kBackwardData, WinogradPass::kBackwardWeight}) {
     CHECK(choose_winograd_tile({8, 64, 64, 56, 56, 1, 1}, pass, false) == 4);
     CHECK(choose_winograd_tile({8, 256, 256, 14, 14, 1, 1}, pass, false) == 4);
+    CHECK(choose_winograd_tile({8, 512, 512, 7, 7, 1, 1}, pass, false) == 4);
   }
   CHECK(choose_winograd_tile({1, 512, 512, 7, 7, 1, 1}, WinogradPass::kForward, true) == 2);
   CHECK(choose_winograd_tile({1, 512, 512, 2, 2, 1, 1}, WinogradPass::kForward, false) == 0);

@@ -253,8 +253,10 @@ void result(const WinogradTiles& t, const WinogradPoints& from, const float* bia
   }
 }
 
-// The nine taps of 16 filters, one filter a lane: taps[k * 16 + l].
-KERNEL_INLINE void gather_taps(const float* filter, int64_t lane, float* taps) {
+// The nine taps of 16 filters, one filter a lane: taps[k * 16 + l]. What lies `ahead` is fetched meanwhile.
+KERNEL_INLINE void gather_taps(const float* filter, int64_t lane, int64_t ahead, float* taps) {
+#pragma GCC unroll 16
+  for (int l = 0; l < 16; ++l) __builtin_prefetch(filter + ahead + l * lane);
 #if defined(__AVX512F__)
   // Rows of 16 elements, of which 9 belong to the filter; the last row is read from its end, to stay inside.
   V row[16];
@@ -277,9 +279,10 @@ void filter(const WinogradFilter& f, const float* filter, int64_t lines, bool ro
             const WinogradPoints& to) {
   constexpr int kSize = kTile + 2;
   alignas(64) float taps[9 * 16];
+  constexpr int64_t kAhead = 12;
   const int begin = rotate ? 8 * 16 : 0, step = rotate ? -16 : 16;
   for (int64_t line = 0; line < lines; ++line) {
-    gather_taps(filter + line * f.line, f.lane, taps);
+    gather_taps(filter + line * f.line, f.lane, kAhead * f.line, taps);
     for (int s = 0; s < 16; s += kFloatLanes) {
       const float* in = taps + begin + s;
       float* out = to.data + line * 16 + s;

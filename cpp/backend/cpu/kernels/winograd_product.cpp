@@ -18,6 +18,8 @@ constexpr int kOuts = 1, kRows = 3, kChannels = 2;
 #endif
 constexpr int64_t kDepth = 8;  // blocks of input channels whose part of b stays in the first-level cache
 
+constexpr int64_t kTiles = 128;  // whose part of b stays there
+
 KERNEL_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 struct Operands {
@@ -29,6 +31,12 @@ struct Operands {
   int64_t next_a, next_b;  // from a and b to what the next product reads, which is fetched meanwhile
 };
 
+// Sums are added to c, not begun with it: sums of sums are more exact than one long sum.
+KERNEL_INLINE void add_to(const Operands& o, int line, int vector, FloatVector sum) {
+  float* c = o.c + vector / kParts * o.c_block + line * 16 + vector % kParts * kFloatLanes;
+  store(c, o.accumulate ? load(c) + sum : sum);
+}
+
 // `kHeight` tiles of c from `in_blocks` blocks of channels.
 template <int kHeight, int kWidth>
 void multiply_rows(const Operands& o, int64_t in_blocks) {
@@ -37,8 +45,7 @@ void multiply_rows(const Operands& o, int64_t in_blocks) {
   for (int i = 0; i < kHeight; ++i) {
 #pragma GCC unroll 16
     for (int j = 0; j < kWidth * kParts; ++j) {
-      const int w = j / kParts, s = j % kParts;
-      acc[i][w][s] = o.accumulate ? load(o.c + w * o.c_block + i * 16 + s * kFloatLanes) : FloatVector{};
+      acc[i][j / kParts][j % kParts] = FloatVector{};
     }
   }
   const float* a = o.a;
@@ -68,8 +75,7 @@ void multiply_rows(const Operands& o, int64_t in_blocks) {
   for (int i = 0; i < kHeight; ++i) {
 #pragma GCC unroll 16
     for (int j = 0; j < kWidth * kParts; ++j) {
-      const int w = j / kParts, s = j % kParts;
-      store(o.c + w * o.c_block + i * 16 + s * kFloatLanes, acc[i][w][s]);
+      add_to(o, i, j, acc[i][j / kParts][j % kParts]);
     }
   }
 }
@@ -125,8 +131,7 @@ void multiply_channels(const Operands& o, int64_t tiles) {
   for (int i = 0; i < kChannels; ++i) {
 #pragma GCC unroll 16
     for (int j = 0; j < kWidth * kParts; ++j) {
-      const int w = j / kParts, s = j % kParts;
-      acc[i][w][s] = o.accumulate ? load(o.c + w * o.c_block + i * 16 + s * kFloatLanes) : FloatVector{};
+      acc[i][j / kParts][j % kParts] = FloatVector{};
     }
   }
   for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -147,8 +152,7 @@ void multiply_channels(const Operands& o, int64_t tiles) {
   for (int i = 0; i < kChannels; ++i) {
 #pragma GCC unroll 16
     for (int j = 0; j < kWidth * kParts; ++j) {
-      const int w = j / kParts, s = j % kParts;
-      store(o.c + w * o.c_block + i * 16 + s * kFloatLanes, acc[i][w][s]);
+      add_to(o, i, j, acc[i][j / kParts][j % kParts]);
     }
   }
 }
@@ -156,20 +160,23 @@ void multiply_channels(const Operands& o, int64_t tiles) {
 void filter_gradient(const WinogradProduct& p) {
   for (int64_t point = 0; point < p.points; ++point) {
     for (int64_t out = 0; out < p.out_blocks; out += kOuts) {
-      for (int64_t channel = 0; channel < p.in_blocks * 16; channel += kChannels) {
-        const Operands o{p.a.data + point * p.a.point + channel / 16 * p.a.block + channel % 16,
-                         p.b.data + point * p.b.point + out * p.b.block,
-                         p.c.data + point * p.c.point + out * p.c.block + channel * 16,
-                         p.a.block,
-                         p.b.block,
-                         p.c.block,
-                         p.accumulate,
-                         0,
-                         0};
-        if (kOuts > 1 && out + 1 < p.out_blocks) {
-          multiply_channels<kOuts>(o, p.tiles);
-        } else {
-          multiply_channels<1>(o, p.tiles);
+      for (int64_t tile = 0; tile < p.tiles; tile += kTiles) {
+        const int64_t tiles = smaller(kTiles, p.tiles - tile);
+        for (int64_t channel = 0; channel < p.in_blocks * 16; channel += kChannels) {
+          const Operands o{p.a.data + point * p.a.point + channel / 16 * p.a.block + tile * 16 + channel % 16,
+                           p.b.data + point * p.b.point + out * p.b.block + tile * 16,
+                           p.c.data + point * p.c.point + out * p.c.block + channel * 16,
+                           p.a.block,
+                           p.b.block,
+                           p.c.block,
+                           p.accumulate || tile > 0,
+                           0,
+                           0};
+          if (kOuts > 1 && out + 1 < p.out_blocks) {
+            multiply_channels<kOuts>(o, tiles);
+          } else {
+            multiply_channels<1>(o, tiles);
+          }
         }
       }
     }
