@@ -85,30 +85,14 @@ const OpDef& copy_op() {
 }
 
 // Moves backward nodes behind all forward nodes, keeping the order within each part.
-void split_forward_backward(Graph& graph, std::vector<int32_t>& entry_external) {
-  bool seen_backward = false, mixed = false;
-  for (const GraphNode& n : graph.nodes) {
-    seen_backward = seen_backward || n.in_backward;
-    mixed = mixed || (seen_backward && !n.in_backward && n.op != nullptr);
-  }
-  if (!mixed) return;
-  std::vector<int32_t> number(graph.nodes.size());
-  std::vector<GraphNode> nodes;
-  nodes.reserve(graph.nodes.size());
-  for (int part = 0; part < 2; ++part) {
+void split_forward_backward(Graph& graph) {
+  std::vector<int32_t> order;
+  for (const bool backward : {false, true}) {
     for (size_t id = 0; id < graph.nodes.size(); ++id) {
-      if (graph.nodes[id].in_backward != (part == 1)) continue;
-      number[id] = static_cast<int32_t>(nodes.size());
-      nodes.push_back(std::move(graph.nodes[id]));
+      if (graph.nodes[id].in_backward == backward) order.push_back(static_cast<int32_t>(id));
     }
   }
-  for (GraphNode& n : nodes) {
-    for (EntryId& e : n.inputs) e.node = number[e.node];
-    if (n.forward >= 0) n.forward = number[n.forward];
-  }
-  for (EntryId& e : graph.outputs) e.node = number[e.node];
-  graph.nodes = std::move(nodes);
-  (void)entry_external;  // entries keep their numbers
+  reorder_nodes(graph, order);
 }
 
 void emit_steps(Program& program, std::vector<Kernel>& kernels) {
@@ -265,6 +249,7 @@ std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const Comp
       if (prepare) fold_affine(graph);
       fuse(graph);
     }
+    if (env_flag("SYMBIND_RECOMPUTE", true)) recompute(graph);
     if (env_flag("SYMBIND_LAYOUT", true)) assign_layouts(graph, options.is_train);
     if (prepare) mark_prepared(graph);
   }
@@ -273,7 +258,7 @@ std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const Comp
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     route_output(graph, i, externals[i], request.entry_external, &copy_op());
   }
-  split_forward_backward(graph, request.entry_external);
+  split_forward_backward(graph);
   request.share = !options.observable && env_flag("SYMBIND_PLAN_MEMORY", true);
   place_prepared(*program, graph, map, request);
 

@@ -134,6 +134,9 @@ struct OpDef {
   // For gradient nodes with inputs (out_grad, output): is this the gradient of such a post-op? A gradient
   // node with traits.takes_post_op_gradient computes it on its own when its operator has that post-op.
   std::function<bool(const void* params, PostOp&)> as_post_op_gradient;
+  // For operators whose output 0 is cheap to make again from input 0 and small values: builds the node that
+  // does, without post-ops. Training may then drop the output after the forward pass.
+  std::function<EntryId(GradContext&)> recompute;
   // Outside training a scale and a bias per channel that follow an operator can move into its weight (input
   // 1, scaled along its first axis) and its bias (input 2). The operator says which axis of its output these
   // channels are (-1: it cannot), and makes the params of the same operator with a bias.

@@ -174,6 +174,29 @@ void register_fold() {
   fold.kernel = fold_kernel;
 }
 
+// The output once more, for the backward part: inputs data, gamma, beta, mean, inverse deviation.
+void register_again() {
+  OpDef& again = register_op("_again_BatchNorm");
+  again.visible = false;
+  again.params = params_spec<Params>();
+  again.inputs = {"data", "gamma", "beta", "mean", "var"};
+  again.infer_shape = [](ShapeContext&) {};  // set by the gradient pass
+  again.kernel = [](const KernelRequest& r) {
+    BatchNormSpec spec = spec_of(as<Params>(r.params), r.in[kData].shape, true);
+    spec.global_stats = spec.given_stats = true;
+    take_post_ops(r, spec);
+    const Kernel three = make_batch_norm_forward(spec, in_float(r.in[kData]));
+    Kernel one = make_kernel(
+        [three](void* const* in, void* const* out, void* workspace) {
+          void* outputs[] = {out[0], nullptr, nullptr};  // the statistics are there already
+          three.run(three.self.get(), in, outputs, workspace);
+        },
+        three.workspace);
+    return run_in_float(std::move(one), r.in, r.out);
+  };
+  again.layout = forward_layout;
+}
+
 }  // namespace
 
 void register_batch_norm_ops() {
@@ -199,6 +222,11 @@ void register_batch_norm_ops() {
   };
   op.gradient = gradient;
   op.traits.inplace = {{0, 0}};
+  op.recompute = [](GradContext& c) -> EntryId {
+    return {c.backward("_again_BatchNorm",
+                       {c.input(kData), c.input(kGamma), c.input(kBeta), c.output(1), c.output(2)}, {kData}),
+            0};
+  };
   op.affine_axis = [](const void* p, int ndim) {
     return as<Params>(p).output_mean_var ? -1 : normalize_axis(as<Params>(p).axis, ndim, "BatchNorm");
   };
@@ -216,6 +244,7 @@ void register_batch_norm_ops() {
   back.traits.inplace = {{0, 0}};
   back.traits.takes_post_op_gradient = true;
   register_fold();
+  register_again();
 }
 
 }  // namespace symbind

@@ -31,18 +31,24 @@ void fold_affine(Graph& graph);
 // Moves activations (and other work an operator can do at its end) onto their producers.
 void fuse(Graph& graph);
 
+// Training: outputs that are cheap to make again (OpDef::recompute) are not kept for the backward part.
+void recompute(Graph& graph);
+
 // Chooses layouts through OpDef::layout and puts `_reorder` nodes where they differ. Outputs end up
 // row-major.
 void assign_layouts(Graph& graph, bool is_train);
 
-// Marks variables that are read as weights, biases and the like, and as nothing else; before passes that insert
-// nodes.
+// Marks variables that are read as weights, biases and the like, and as nothing else; before passes that
+// insert nodes.
 void mark_parameters(Graph& graph);
-// Marks nodes that depend on such variables alone (packed or folded weights): they need not run at every call.
+// Marks nodes that depend on such variables alone (packed or folded weights): they need not run at every
+// call.
 void mark_prepared(Graph& graph);
 
 // Keeps the nodes for which keep[i] is true, renumbering; kept nodes may only use kept nodes.
 void compact(Graph& graph, const std::vector<char>& keep);
+// Puts the nodes in the given order, which names every one of them once.
+void reorder_nodes(Graph& graph, const std::vector<int32_t>& order);
 // How often each entry is read by nodes (outputs count as one more).
 std::vector<int32_t> count_uses(const Graph& graph);
 

@@ -36,6 +36,22 @@ void compact(Graph& graph, const std::vector<char>& keep) {
   graph = std::move(next);
 }
 
+void reorder_nodes(Graph& graph, const std::vector<int32_t>& order) {
+  std::vector<int32_t> number(graph.nodes.size());
+  std::vector<GraphNode> nodes;
+  nodes.reserve(order.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    number[order[i]] = static_cast<int32_t>(i);
+    nodes.push_back(std::move(graph.nodes[order[i]]));
+  }
+  for (GraphNode& node : nodes) {
+    for (EntryId& e : node.inputs) e.node = number[e.node];
+    if (node.forward >= 0) node.forward = number[node.forward];
+  }
+  for (EntryId& e : graph.outputs) e.node = number[e.node];
+  graph.nodes = std::move(nodes);  // entries keep their numbers
+}
+
 namespace {
 
 struct NodeKey {

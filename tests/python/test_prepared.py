@@ -10,7 +10,7 @@ from common import assert_close, mx, ours_only
 nd, sym = mx.nd, mx.sym
 pytestmark = ours_only
 
-SWITCHES = ("SYMBIND_PREPARE", "SYMBIND_FUSE", "SYMBIND_LAYOUT")
+SWITCHES = ("SYMBIND_PREPARE", "SYMBIND_FUSE", "SYMBIND_LAYOUT", "SYMBIND_RECOMPUTE")
 
 
 @contextmanager
@@ -106,6 +106,10 @@ def test_training_agrees_with_the_plain_program(name):
         return {"out": out.asnumpy(), **{k: v.asnumpy() for k, v in states.items()}}
 
     fast = run()
+    with switched_off("SYMBIND_RECOMPUTE"):
+        kept = run()
+    for key, value in kept.items():
+        np.testing.assert_array_equal(fast[key], value, err_msg=key)
     with switched_off(*SWITCHES):
         plain = run()
     # Sums that cancel (a bias before BatchNorm has gradient 0) leave rounding of the size of their terms.
@@ -217,3 +221,18 @@ def test_training_steps_reach_the_folded_weights():
     for a, b in zip(fast, plain):
         assert_close(a, b, 1e-4, 1e-5)
     assert np.abs(fast[0] - fast[2]).max() > 1e-4
+
+
+def test_recomputing_saves_memory():
+    net = sym.Variable("data")
+    for i in range(8):
+        net = relu(batch_norm(conv(net, f"c{i}"), f"b{i}"))
+
+    def arena():
+        executor = net.simple_bind(mx.cpu(), data=(4, 16, 32, 32))
+        executor.forward(is_train=True)
+        return executor.memory_report()["arena_bytes"]
+
+    with switched_off("SYMBIND_RECOMPUTE"):
+        kept = arena()
+    assert arena() < 0.75 * kept

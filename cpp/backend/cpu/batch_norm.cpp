@@ -180,7 +180,7 @@ struct Forward {
         var = std::max(0.0, square[c] / count - offset * offset);
         if (!(square[c] == square[c])) var = square[c];  // std::max would lose a NaN
       }
-      const double inv_std = 1 / std::sqrt(var + spec.eps);
+      const double inv_std = spec.given_stats ? var : 1 / std::sqrt(var + spec.eps);
       if (p.mean != nullptr) p.mean[c] = T(mean);
       if (p.inv_std != nullptr) p.inv_std[c] = T(inv_std);
       const double gamma = spec.fix_gamma ? 1 : double(p.gamma[c]);

@@ -11,6 +11,7 @@ struct BatchNormSpec {
   double momentum = 0.9;
   bool fix_gamma = true;      // gamma counts as 1 and has gradient 0
   bool global_stats = false;  // normalise with the moving statistics
+  bool given_stats = false;   // with global_stats: the fifth input is 1 / sqrt(var + eps) already
   bool relu = false;          // followed by max(x, 0), or slope * x below zero
   float slope = 0;
 };
