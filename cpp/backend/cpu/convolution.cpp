@@ -2,6 +2,7 @@
 
 #include "backend/cpu/portable_convolution.h"
 #include "backend/cpu/run_in_float.h"
+#include "backend/cpu/winograd_convolution.h"
 #if SYMBIND_ONEDNN
 #include "backend/cpu/onednn.h"
 #include "backend/cpu/onednn_convolution.h"
@@ -52,6 +53,13 @@ Kernel make_conv_forward(const ConvGeometry& g, const TensorDesc& data, const Te
                           in_float(out), post_ops, is_train),
         in, {out});
   }
+  const int tile = winograd_weight_tile(weight);
+  if (in_blocks_of_16(data) && in_blocks_of_16(out) && (tile > 0 || !weight.layout)) {
+    WinogradSpec spec = plan_winograd(g, WinogradPass::kForward, tile > 0);
+    if (tile > 0) spec.tile = tile;
+    if (spec.tile > 0) return make_winograd_conv_forward(spec, tile > 0, bias != nullptr, out, post_ops);
+  }
+  check(tile == 0, "[Convolution] got transformed weights for data that is not in blocks of 16 channels");
 #if SYMBIND_ONEDNN
   if (use_onednn(g, data.dtype)) {
     return onednn::make_conv_forward(g, data, weight, bias != nullptr, out, post_ops, is_train);
@@ -65,6 +73,10 @@ Kernel make_conv_backward_data(const ConvGeometry& g, const TensorDesc& out_grad
   if (out_grad.dtype == DType::kFloat16) {
     return run_in_float(make_conv_backward_data(g, in_float(out_grad), in_float(weight), in_float(data_grad)),
                         {out_grad, weight}, {data_grad});
+  }
+  if (in_blocks_of_16(out_grad) && in_blocks_of_16(data_grad) && !weight.layout) {
+    const WinogradSpec spec = plan_winograd(g, WinogradPass::kBackwardData, false);
+    if (spec.tile > 0) return make_winograd_backward_data(spec);
   }
 #if SYMBIND_ONEDNN
   if (use_onednn(g, out_grad.dtype)) return onednn::make_conv_backward_data(g, out_grad, weight, data_grad);
@@ -98,6 +110,9 @@ void choose_conv_forward_layouts([[maybe_unused]] const ConvGeometry& g, [[maybe
   // The layouts of a channels-last convolution are those of its tensors as they are.
   if (use_onednn(g, data.dtype) && !g.channels_last) {
     onednn::choose_conv_forward_layouts(g, is_train, data, weight, out);
+    if (!in_blocks_of_16(data) || !in_blocks_of_16(out)) return;
+    const WinogradSpec spec = plan_winograd(g, WinogradPass::kForward, !is_train);
+    if (spec.tile > 0) weight.layout = is_train ? nullptr : winograd_weight_layout(spec);
   }
 #endif
 }
@@ -108,6 +123,8 @@ void choose_conv_backward_data_layouts([[maybe_unused]] const ConvGeometry& g, T
 #if SYMBIND_ONEDNN
   if (use_onednn(g, out_grad.dtype) && !g.channels_last) {
     onednn::choose_conv_backward_data_layouts(g, out_grad, weight, data_grad);
+    if (!in_blocks_of_16(out_grad) || !in_blocks_of_16(data_grad)) return;
+    if (plan_winograd(g, WinogradPass::kBackwardData, false).tile > 0) weight.layout = nullptr;
   }
 #endif
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "backend/cpu/parallel.h"
+#include "backend/cpu/winograd_convolution.h"
 #if SYMBIND_ONEDNN
 #include "backend/cpu/onednn.h"
 #endif
@@ -97,6 +98,8 @@ Kernel make_reorder_kernel(const TensorDesc& from, const TensorDesc& to) {
         dtype_name(from.dtype), " to ", to.shape, " ", dtype_name(to.dtype),
         ", expected the same shape and dtype");
   if (same_layout(from.layout, to.layout)) return copy_kernel(from.bytes());
+  const Kernel winograd = make_winograd_reorder(from, to);
+  if (winograd.run != nullptr) return winograd;
 #if SYMBIND_ONEDNN
   // Weights of grouped convolutions have a layout with one dimension more than their shape; row-major is the
   // same memory under both.

@@ -76,9 +76,6 @@ def put(array: NDArray, key: Any, value: Any) -> None:
         elif isinstance(value, (int, float)):
             handle.fill(float(value))
             return
-        elif type(value) is np.ndarray and value.shape == array.shape:
-            handle.copy_from_numpy(value)
-            return
     view = handle.edit_numpy()
     source = value.handle.peek_numpy() if isinstance(value, NDArray) else np.asarray(value)
     target_shape = view[_numpy_key(key)].shape

@@ -14,6 +14,9 @@ from ..context import Context, current_context
 from . import indexing
 
 
+_EVERYTHING = slice(None)
+
+
 def _wrap(handle: _core.NDArray) -> NDArray:
     array = NDArray.__new__(NDArray)
     array.handle = handle
@@ -217,6 +220,11 @@ class NDArray:
     def __setitem__(self, key: Any, value: Any) -> None:
         if not self.writable:
             raise ValueError("[NDArray] trying to write to a readonly NDArray")
+        if type(value) is np.ndarray and type(key) is slice and key == _EVERYTHING:
+            handle = self.handle
+            if value.shape == handle.shape:  # a batch of data, most often: the short way
+                handle.copy_from_numpy(value)
+                return
         indexing.put(self, key, value)
 
     def __iter__(self) -> Iterator[NDArray]:
