@@ -79,6 +79,7 @@ void convert_elements(const void* from, DType from_type, void* to, DType to_type
 
 void copy_ndarray(const NDArray& from, const NDArray& to) {
   check(from.shape == to.shape, "[copyto] shapes differ: got ", from.shape, ", expected ", to.shape);
+  if (from.data() == to.data() && from.dtype == to.dtype) return;
   convert_elements(from.data(), from.dtype, to.data(), to.dtype, from.size());
   to.mark_written();
 }

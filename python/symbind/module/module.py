@@ -93,6 +93,7 @@ class Module(ModuleComputation):
         self._aux_params: Any = None
         self._shares: Any = None
         self._dirty = [False]  # whether the dicts lag behind; shared with modules that share the parameters
+        self._borrowed = [False]  # whether they hold the bound arrays themselves; shared likewise
 
         self._optimizer: Any = None
         self._kvstore: Any = None
@@ -261,7 +262,7 @@ class Module(ModuleComputation):
         if shared_module is not None:
             self._arg_params = shared_module._arg_params
             self._aux_params = shared_module._aux_params
-            self._dirty = shared_module._dirty
+            self._dirty, self._borrowed = shared_module._dirty, shared_module._borrowed
             self.params_initialized = True
             if shared_module.optimizer_initialized:
                 self.borrow_optimizer(shared_module)

@@ -14,12 +14,15 @@ class ModuleParameters(BaseModule):
     """What Module does with its parameters."""
 
     _exec_group: Any
+    _context: list[Any]
     _param_names: list[str]
     _aux_names: list[str]
     _arg_params: Any
     _aux_params: Any
     _shares: Any  # the module whose parameters these are, or None
     _dirty: list[bool]  # whether the dicts lag behind; shared with modules that share the parameters
+    # Until somebody asks for the dicts they hold the bound arrays themselves: copies would cost memory.
+    _borrowed: list[bool]  # shared likewise
 
     @property
     def _params_dirty(self):
@@ -33,9 +36,18 @@ class ModuleParameters(BaseModule):
         """Returns (arg_params, aux_params), dicts of str to NDArray with the current values."""
         if not (self.binded and self.params_initialized):
             self._require("get_params")
+        self._own_params()
         if self._params_dirty:
             self._sync_params_from_devices()
         return self._arg_params, self._aux_params
+
+    def _own_params(self):
+        """Puts copies where the dicts hold bound arrays."""
+        if not self._borrowed[0]:
+            return
+        for params in (self._arg_params, self._aux_params):
+            params.update(host_copies(params, [[array] for array in params.values()]))
+        self._borrowed[0] = False
 
     def _sync_params_from_devices(self):
         """Copies the parameters in use into the dicts that `get_params` returns."""
@@ -98,8 +110,10 @@ class ModuleParameters(BaseModule):
         args = run_initializer(arg_arrays, given[0], initializer, attributes)
         aux = run_initializer(aux_arrays, given[1], initializer, attributes)
         # Nothing can fail from here on.
-        self._arg_params = assign_params(self._arg_params, arg_arrays, args)
-        self._aux_params = assign_params(self._aux_params, aux_arrays, aux)
+        borrow = self._arg_params is None and self._aux_params is None and len(self._context) == 1
+        self._arg_params = assign_params(self._arg_params, arg_arrays, args, borrow)
+        self._aux_params = assign_params(self._aux_params, aux_arrays, aux, borrow)
+        self._borrowed[0] = self._borrowed[0] or borrow
         group.set_params(self._arg_params, self._aux_params)
         self.params_initialized = True
         self._params_dirty = False

@@ -77,11 +77,17 @@ def run_initializer(arrays, values, initializer, attributes):
     return values
 
 
-def assign_params(params, arrays, values):
+def assign_params(params, arrays, values, borrow):
     """The dict of parameters with new values. Arrays in it, which a user may hold, stay the same objects.
 
-    A value of None keeps what the dict has, or else what is bound.
+    A value of None keeps what the dict has, or else what is bound. With `borrow` a new dict has the bound
+    arrays themselves in place of copies.
     """
+    if borrow and params is None:
+        for name, value in values.items():
+            if value is not None:
+                _load(arrays[name], value)
+        return dict(arrays)
     params = {} if params is None else params
     for name in [n for n in params if n not in values]:
         del params[name]
