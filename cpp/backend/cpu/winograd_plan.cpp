@@ -12,8 +12,9 @@ struct TileCost {
   double image;   // one block of one tile: transforming it into points or back
   double filter;  // one block of filters of one input channel: transforming them into points or back
 };
-constexpr TileCost kTileCosts[] = {{130, 120}, {400, 250}};      // tiles of 2x2, of 4x4
-constexpr double kProductCycle = 1 / 0.8;                        // one vector of a product
+constexpr TileCost kTileCosts[] = {{130, 120}, {400, 250}};  // tiles of 2x2, of 4x4
+constexpr double kProductCycle = 1 / 0.8;                    // one vector of a product
+constexpr double kSumCycles = 3;  // one vector of the weights' gradient: writing and reading it
 constexpr double kDirectCycle[] = {1 / 0.9, 1 / 0.9, 1 / 0.75};  // of a direct sum, by pass
 constexpr double kBytesPerCycle = 5;                             // of weights, from memory
 constexpr double kGain = 1.1;                                    // that an estimate has to promise
@@ -29,7 +30,8 @@ double winograd_cycles(const WinogradSpec& spec, WinogradPass pass, bool transfo
   const WinogradSizes s(spec);
   const TileCost cost = kTileCosts[spec.tile == 4 ? 1 : 0];
   const double filters = double(spec.in_channels) * double(s.out_blocks);
-  const double products = double(s.points) * filters * double(s.tiles) * kProductCycle;
+  const double sums = pass == WinogradPass::kBackwardWeight ? kSumCycles : 0;
+  const double products = double(s.points) * filters * (double(s.tiles) * kProductCycle + sums);
   const double images = double(s.tiles) * double(s.in_blocks + s.out_blocks) * cost.image;
   const bool ready = transformed && pass == WinogradPass::kForward;
   const double bytes = ready ? double(winograd_weight_bytes(spec)) : filters * 16 * 9 * sizeof(float);

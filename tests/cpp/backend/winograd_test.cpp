@@ -289,6 +289,7 @@ TEST_CASE("winograd pays where tiles fit and weights are worth their transform")
     CHECK(choose_winograd_tile({8, 512, 512, 7, 7, 1, 1}, pass, false) == 4);
   }
   CHECK(choose_winograd_tile({1, 512, 512, 7, 7, 1, 1}, WinogradPass::kForward, true) == 2);
+  CHECK(choose_winograd_tile({1, 512, 512, 7, 7, 1, 1}, WinogradPass::kBackwardWeight, false) == 2);
   CHECK(choose_winograd_tile({1, 512, 512, 2, 2, 1, 1}, WinogradPass::kForward, false) == 0);
   CHECK(choose_winograd_tile({8, 3, 64, 56, 56, 1, 1}, WinogradPass::kForward, true) == 0);
 }
