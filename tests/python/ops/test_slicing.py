@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from common import assert_close, mx, ours_only
+from common import IS_MXNET, assert_close, mx, ours_only
 from ops.checks import check_forward, check_gradient, refuses, symbol_of, uniform
 
 ALL = slice(None)
@@ -95,10 +95,12 @@ def test_assignment():
     expected[1:3, ::2] = part
     attrs = {"begin": (1, None), "end": (3, None), "step": (1, 2)}
     check_forward("_slice_assign", {"lhs": x, "rhs": part}, expected, **attrs)
-    check_gradient("_slice_assign", {"lhs": x, "rhs": part}, **attrs)
+    if not IS_MXNET:  # where it has no gradient
+        check_gradient("_slice_assign", {"lhs": x, "rhs": part}, **attrs)
     expected[1:3, ::2] = 7
     check_forward("_slice_assign_scalar", {"data": x}, expected, scalar=7, **attrs)
-    check_gradient("_slice_assign_scalar", {"data": x}, scalar=7, **attrs)
+    if not IS_MXNET:
+        check_gradient("_slice_assign_scalar", {"data": x}, scalar=7, **attrs)
     array = mx.nd.array(x)
     array.slice_assign(mx.nd.array(part), (1, None), (3, None), (1, 2))
     assert_close(array[1:3].asnumpy()[:, ::2], part.astype("f"))
@@ -147,6 +149,7 @@ def test_split_v2():
     check_gradient("_split_v2", {"data": uniform(2, 3)}, indices=(), sections=3, axis=1, squeeze_axis=True)
 
 
+@ours_only
 def test_shapes_from_outputs_and_other_inputs():
     a, b = mx.sym.Variable("a"), mx.sym.Variable("b")
     for symbol, known, expected in (

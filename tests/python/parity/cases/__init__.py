@@ -13,6 +13,7 @@ FAMILIES = (
     "ctc",
     "deconvolution",
     "dense",
+    "density",
     "detection",
     "dot",
     "elemwise",
