@@ -108,6 +108,10 @@ void register_update(const char* name, Update kind, std::vector<std::string> sta
   OpDef& op = register_op(name);
   op.doc = doc;
   op.params = params_spec<P>();
+  // The names that dense gradients reach under, too, in files that once held sparse ones.
+  const std::string plain = name;
+  if (plain == "sgd_update" || plain == "sgd_mom_update" || plain == "adam_update")
+    op.aliases = {"_sparse_" + plain};
   op.inputs = {"weight", "grad"};
   for (std::string& s : states) {
     op.aux.push_back(static_cast<int>(op.inputs.size()));
