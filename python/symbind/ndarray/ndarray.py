@@ -13,7 +13,6 @@ from ..base import dtype_flag, dtype_from_flag, mx_real_t
 from ..context import Context, current_context
 from . import indexing
 
-
 _EVERYTHING = slice(None)
 
 
