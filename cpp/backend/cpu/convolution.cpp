@@ -1,6 +1,7 @@
 #include "backend/cpu/convolution.h"
 
 #include "backend/cpu/portable_convolution.h"
+#include "backend/cpu/post_ops.h"
 #include "backend/cpu/run_in_float.h"
 #include "backend/cpu/winograd_convolution.h"
 #if SYMBIND_ONEDNN
@@ -62,9 +63,14 @@ Kernel make_conv_forward(const ConvGeometry& g, const TensorDesc& data, const Te
   check(tile == 0, "[Convolution] got transformed weights for data that is not in blocks of 16 channels");
 #if SYMBIND_ONEDNN
   if (use_onednn(g, data.dtype)) {
-    return onednn::make_conv_forward(g, data, weight, bias != nullptr, out, post_ops, is_train);
+    Kernel fast = onednn::make_conv_forward(g, data, weight, bias != nullptr, out, post_ops, is_train);
+    if (fast.run != nullptr) return fast;
   }
 #endif
+  for (const PostOp& op : post_ops) {
+    if (op.kind != PostOp::kSum) continue;
+    return then_post_ops(portable::conv_forward(g, data.dtype, bias != nullptr, {}), out, post_ops);
+  }
   return portable::conv_forward(g, data.dtype, bias != nullptr, post_ops);
 }
 
@@ -79,7 +85,10 @@ Kernel make_conv_backward_data(const ConvGeometry& g, const TensorDesc& out_grad
     if (spec.tile > 0) return make_winograd_backward_data(spec);
   }
 #if SYMBIND_ONEDNN
-  if (use_onednn(g, out_grad.dtype)) return onednn::make_conv_backward_data(g, out_grad, weight, data_grad);
+  if (use_onednn(g, out_grad.dtype)) {
+    Kernel fast = onednn::make_conv_backward_data(g, out_grad, weight, data_grad);
+    if (fast.run != nullptr) return fast;
+  }
 #endif
   return portable::conv_backward_data(g, out_grad.dtype);
 }
@@ -97,7 +106,8 @@ Kernel make_conv_backward_weight(const ConvGeometry& g, const TensorDesc& out_gr
   }
 #if SYMBIND_ONEDNN
   if (use_onednn(g, out_grad.dtype)) {
-    return onednn::make_conv_backward_weight(g, out_grad, data, weight_grad, bias_grad != nullptr);
+    Kernel fast = onednn::make_conv_backward_weight(g, out_grad, data, weight_grad, bias_grad != nullptr);
+    if (fast.run != nullptr) return fast;
   }
 #endif
   return portable::conv_backward_weight(g, out_grad.dtype, bias_grad != nullptr);

@@ -1,6 +1,7 @@
 #include "backend/cpu/onednn_convolution.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "backend/cpu/onednn.h"
 
@@ -114,6 +115,13 @@ ForwardDesc forward_desc(const Problem& p, const Formats& f, bool has_bias, bool
                                 p.pad, attr, allow_empty);
 }
 
+// oneDNN's fallback for what its fast kernels do not take (dilated 3-D gradients, for one) is a plain loop, a
+// hundred times slower: the engine's own kernels are better then.
+template <class PrimitiveDesc>
+bool is_reference(const PrimitiveDesc& pd) {
+  return std::strncmp(pd.impl_info_str(), "ref", 3) == 0;
+}
+
 // Backward descriptors ask for a forward one as a hint; its formats do not bind them.
 ForwardDesc hint(const Problem& p) {
   return forward_desc(p, {any_format(p.data), p.any_weight(), any_format(p.out)}, false, true, attributes());
@@ -143,6 +151,7 @@ Kernel make_conv_forward(const ConvGeometry& g, const TensorDesc& data, const Te
   const Problem p(g);
   const Formats formats = settled(g, p, data, weight, out_tensor);
   ForwardDesc pd = forward_desc(p, formats, has_bias, is_train, attributes(post_ops), true);
+  if (pd && is_reference(pd) && !data.layout && !weight.layout && !out_tensor.layout) return {};
   const Desc out_given = given(out_tensor, p.plain_out());
   // A sum adds to what is in the output, so it must be made there.
   const bool fused = pd && (pd.dst_desc() == out_given || post_ops.empty());
@@ -182,6 +191,7 @@ Kernel make_conv_backward_data(const ConvGeometry& g, const TensorDesc& out_grad
                                const TensorDesc& data_grad) {
   const Problem p(g);
   const BackwardDataDesc pd = backward_data_desc(p, settled(g, p, data_grad, weight, out_grad));
+  if (is_reference(pd) && !out_grad.layout && !weight.layout && !data_grad.layout) return {};
   KernelBuilder builder;
   const Slot dst = builder.stage_in(given(out_grad, p.plain_out()), pd.diff_dst_desc(), in(0));
   const Slot weights = builder.stage_in(given(weight, p.plain_weight()), pd.weights_desc(), in(1));
@@ -198,6 +208,7 @@ Kernel make_conv_backward_weight(const ConvGeometry& g, const TensorDesc& out_gr
                                  const TensorDesc& weight_grad, bool has_bias) {
   const Problem p(g);
   const BackwardWeightDesc pd = backward_weight_desc(p, settled(g, p, data, weight_grad, out_grad), has_bias);
+  if (is_reference(pd) && !out_grad.layout && !data.layout && !weight_grad.layout) return {};
   KernelBuilder builder;
   const Slot dst = builder.stage_in(given(out_grad, p.plain_out()), pd.diff_dst_desc(), in(0));
   const Slot src = builder.stage_in(given(data, p.plain_data()), pd.src_desc(), in(1));
@@ -224,6 +235,7 @@ void choose_conv_forward_layouts(const ConvGeometry& g, bool is_train, TensorDes
                                  TensorDesc& out) {
   const Problem p(g);
   const ForwardDesc pd = forward_desc(p, preferred(g, p), false, is_train, attributes());
+  if (is_reference(pd)) return;
   data.layout = layout_of(pd.src_desc());
   weight.layout = layout_of(pd.weights_desc());
   out.layout = layout_of(pd.dst_desc());
@@ -233,6 +245,7 @@ void choose_conv_backward_data_layouts(const ConvGeometry& g, TensorDesc& out_gr
                                        TensorDesc& data_grad) {
   const Problem p(g);
   const BackwardDataDesc pd = backward_data_desc(p, preferred(g, p));
+  if (is_reference(pd)) return;
   out_grad.layout = layout_of(pd.diff_dst_desc());
   weight.layout = layout_of(pd.weights_desc());
   data_grad.layout = layout_of(pd.diff_src_desc());
@@ -242,6 +255,7 @@ void choose_conv_backward_weight_layouts(const ConvGeometry& g, TensorDesc& out_
                                          TensorDesc& weight_grad) {
   const Problem p(g);
   const BackwardWeightDesc pd = backward_weight_desc(p, preferred(g, p), false);
+  if (is_reference(pd)) return;
   out_grad.layout = layout_of(pd.diff_dst_desc());
   data.layout = layout_of(pd.src_desc());
   weight_grad.layout = layout_of(pd.diff_weights_desc());

@@ -5,7 +5,8 @@
 
 namespace symbind::onednn {
 
-// What oneDNN can do at all, whatever its speed.
+// What oneDNN can do at all. The functions below return no kernel, and choose row-major, where it has nothing
+// but its reference loops.
 bool takes_conv(const ConvGeometry& g);
 
 Kernel make_conv_forward(const ConvGeometry& g, const TensorDesc& data, const TensorDesc& weight,

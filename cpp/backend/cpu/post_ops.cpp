@@ -1,6 +1,9 @@
 #include "backend/cpu/post_ops.h"
 
 #include <cmath>
+#include <cstring>
+#include <utility>
+#include <vector>
 
 #include "backend/cpu/parallel.h"
 
@@ -42,6 +45,21 @@ void apply_post_ops(Span<const PostOp> post_ops, DType dtype, void* out, int64_t
       });
     }
   });
+}
+
+Kernel then_post_ops(Kernel kernel, const TensorDesc& out, Span<const PostOp> post_ops) {
+  const size_t bytes = out.bytes(), result_at = (kernel.workspace + 63) / 64 * 64;
+  const DType dtype = out.dtype;
+  return make_kernel(
+      [kernel = std::move(kernel), bytes, result_at, dtype,
+       posts = std::vector<PostOp>(post_ops.begin(), post_ops.end())](void* const* in, void* const* to,
+                                                                      void* workspace) {
+        void* result = static_cast<char*>(workspace) + result_at;
+        kernel.run(kernel.self.get(), in, &result, workspace);
+        apply_post_ops(posts, dtype, result, static_cast<int64_t>(bytes / dtype_size(dtype)), in);
+        std::memcpy(to[0], result, bytes);
+      },
+      result_at + bytes);
 }
 
 }  // namespace symbind

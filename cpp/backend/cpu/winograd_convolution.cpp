@@ -1,8 +1,5 @@
 #include "backend/cpu/winograd_convolution.h"
 
-#include <cstring>
-#include <vector>
-
 #include "backend/cpu/layout.h"
 #include "backend/cpu/post_ops.h"
 #include "base/env.h"
@@ -86,20 +83,9 @@ Kernel make_winograd_conv_forward(const WinogradSpec& spec, bool transformed, bo
   WinogradEpilogue epilogue;
   epilogue.bias = has_bias;
   if (fits_epilogue(post_ops, epilogue)) return make_winograd_forward(spec, transformed, epilogue);
-  // Other work is done after it, away from the output: what a sum adds may lie there.
   epilogue = {};
   epilogue.bias = has_bias;
-  const Kernel product = make_winograd_forward(spec, transformed, epilogue);
-  const size_t bytes = out.bytes(), result_at = (product.workspace + 63) / 64 * 64;
-  return make_kernel(
-      [product, bytes, result_at, posts = std::vector<PostOp>(post_ops.begin(), post_ops.end())](
-          void* const* in, void* const* to, void* workspace) {
-        void* result = static_cast<char*>(workspace) + result_at;
-        product.run(product.self.get(), in, &result, workspace);
-        apply_post_ops(posts, DType::kFloat32, result, static_cast<int64_t>(bytes / sizeof(float)), in);
-        std::memcpy(to[0], result, bytes);
-      },
-      result_at + bytes);
+  return then_post_ops(make_winograd_forward(spec, transformed, epilogue), out, post_ops);
 }
 
 }  // namespace symbind
