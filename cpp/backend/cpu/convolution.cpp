@@ -104,6 +104,10 @@ Kernel make_conv_backward_weight(const ConvGeometry& g, const TensorDesc& out_gr
                                   bias_grad != nullptr ? &bias_float : nullptr),
         {out_grad, data}, out);
   }
+  if (in_blocks_of_16(out_grad) && in_blocks_of_16(data) && !weight_grad.layout) {
+    const WinogradSpec spec = plan_winograd(g, WinogradPass::kBackwardWeight, false);
+    if (spec.tile > 0) return make_winograd_conv_backward_weight(spec, bias_grad != nullptr);
+  }
 #if SYMBIND_ONEDNN
   if (use_onednn(g, out_grad.dtype)) {
     Kernel fast = onednn::make_conv_backward_weight(g, out_grad, data, weight_grad, bias_grad != nullptr);
@@ -145,6 +149,8 @@ void choose_conv_backward_weight_layouts([[maybe_unused]] const ConvGeometry& g,
 #if SYMBIND_ONEDNN
   if (use_onednn(g, out_grad.dtype) && !g.channels_last) {
     onednn::choose_conv_backward_weight_layouts(g, out_grad, data, weight_grad);
+    if (!in_blocks_of_16(out_grad) || !in_blocks_of_16(data)) return;
+    if (plan_winograd(g, WinogradPass::kBackwardWeight, false).tile > 0) weight_grad.layout = nullptr;
   }
 #endif
 }

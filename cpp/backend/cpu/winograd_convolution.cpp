@@ -1,6 +1,10 @@
 #include "backend/cpu/winograd_convolution.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "backend/cpu/layout.h"
+#include "backend/cpu/parallel.h"
 #include "backend/cpu/post_ops.h"
 #include "base/env.h"
 
@@ -86,6 +90,45 @@ Kernel make_winograd_conv_forward(const WinogradSpec& spec, bool transformed, bo
   epilogue = {};
   epilogue.bias = has_bias;
   return then_post_ops(make_winograd_forward(spec, transformed, epilogue), out, post_ops);
+}
+
+namespace {
+
+// The gradient of the bias: sums over images and positions, of tensors in blocks of 16 channels.
+void sum_channels(const float* grad, float* bias, int64_t batch, int64_t blocks, int64_t positions) {
+  constexpr int64_t kRun = 512;  // positions that are summed in single precision
+  parallel_for(blocks, 1 + kElementGrain / (16 * batch * positions + 1), [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      double total[16] = {};
+      for (int64_t n = 0; n < batch; ++n) {
+        const float* image = grad + (n * blocks + block) * positions * 16;
+        for (int64_t first = 0; first < positions; first += kRun) {
+          const int64_t last = std::min(positions, first + kRun);
+          float sum[16] = {};
+          for (int64_t i = first; i < last; ++i) {
+            for (int c = 0; c < 16; ++c) sum[c] += image[i * 16 + c];
+          }
+          for (int c = 0; c < 16; ++c) total[c] += double(sum[c]);
+        }
+      }
+      for (int c = 0; c < 16; ++c) bias[block * 16 + c] = static_cast<float>(total[c]);
+    }
+  });
+}
+
+}  // namespace
+
+Kernel make_winograd_conv_backward_weight(const WinogradSpec& spec, bool has_bias) {
+  Kernel weight = make_winograd_backward_weight(spec);
+  if (!has_bias) return weight;
+  const size_t workspace = weight.workspace;
+  return make_kernel(
+      [weight = std::move(weight), spec](void* const* in, void* const* out, void* ws) {
+        weight.run(weight.self.get(), in, out, ws);
+        sum_channels(static_cast<const float*>(in[0]), static_cast<float*>(out[1]), spec.batch,
+                     spec.out_channels / 16, spec.out_h() * spec.out_w());
+      },
+      workspace);
 }
 
 }  // namespace symbind

@@ -23,4 +23,7 @@ Kernel make_winograd_reorder(const TensorDesc& from, const TensorDesc& to);
 Kernel make_winograd_conv_forward(const WinogradSpec& spec, bool transformed, bool has_bias,
                                   const TensorDesc& out, Span<const PostOp> post_ops);
 
+// As make_conv_backward_weight.
+Kernel make_winograd_conv_backward_weight(const WinogradSpec& spec, bool has_bias);
+
 }  // namespace symbind
