@@ -125,9 +125,23 @@ void emit_steps(Program& program, std::vector<Kernel>& kernels) {
   }
 }
 
-// Prepared values live beside the constants: in memory of their own, which nothing else uses.
+// Entries that nodes which run at every call read, perhaps through views.
+std::vector<char> read_at_every_call(const Graph& graph, bool views) {
+  std::vector<char> read(graph.num_entries(), 0);
+  for (size_t id = graph.nodes.size(); id-- > 0;) {
+    const GraphNode& node = graph.nodes[id];
+    if (node.op == nullptr) continue;
+    const bool is_view = views && node.prepared && node.op->traits.identity_view;
+    if (node.prepared && !(is_view && read[node.first_entry])) continue;
+    for (const EntryId& e : node.inputs) read[graph.entry(e)] = 1;
+  }
+  return read;
+}
+
+// Prepared values live beside the constants: in memory of their own, which nothing else uses. What only leads
+// to them may lie in the arena, since everything prepared runs before the rest.
 void place_prepared(Program& program, Graph& graph, const ExternalMap& map, MemoryRequest& request) {
-  const std::vector<int32_t> uses = count_uses(graph);
+  const std::vector<char> kept = read_at_every_call(graph, request.share);
   std::vector<char> is_source(static_cast<size_t>(map.constants()), 0);
   for (GraphNode& node : graph.nodes) {
     if (node.op == nullptr || !node.prepared) continue;
@@ -138,7 +152,7 @@ void place_prepared(Program& program, Graph& graph, const ExternalMap& map, Memo
     if (node.op->traits.identity_view && request.share) continue;
     for (int i = 0; i < node.num_outputs; ++i) {
       const int32_t entry = node.first_entry + i;
-      if (uses[entry] == 0) continue;
+      if (!kept[entry]) continue;
       const TensorDesc desc{graph.shapes[entry], graph.dtypes[entry], graph.layouts[entry]};
       request.entry_external[entry] = map.constants() + static_cast<int>(program.constants.size());
       program.constants.push_back(make_ndarray({static_cast<int64_t>(desc.bytes())}, DType::kUint8));
