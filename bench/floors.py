@@ -5,8 +5,8 @@
 Runs in the Python that has symbind and `onednn-devel-cpu-gomp` (whose headers the build needs too), with g++.
 For each case: milliseconds of its convolutions and matrix products, each direction of each layer as the best
 of several layouts; bytes that all other operators cannot avoid, divided by the measured bandwidth; their sum,
-the floor; and the step of symbind in the same sitting. The floor knows direct convolutions only: with Winograd's
-algorithm a step can be below it.
+the floor; and the step of symbind in the same sitting. The floor knows direct convolutions only: with
+Winograd's algorithm a step can be below it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ sys.path.insert(0, str(HERE))
 from cases import CASES  # noqa: E402
 
 # Passes over the output of an operator, forward and backward, that arithmetic asks for: BatchNorm reads its
-# data for the statistics and again to write, and two tensors twice to write one on the way back. A relu behind
-# it costs nothing.
+# data for the statistics and again to write, and two tensors twice to write one on the way back. A relu
+# behind it costs nothing.
 PASSES = {"batchnorm": (3, 5), "add": (3, 3), "relu": (0, 0), "tanh": (2, 3), "maxpool": (2, 3)}
 UPDATE_PASSES = 5  # weight and momentum read and written, gradient read
 
