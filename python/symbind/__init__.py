@@ -19,6 +19,7 @@ from . import (
     optimizer,
     random,
     registry,
+    rnn,
     symbol,
     test_utils,
     visualization,
