@@ -189,7 +189,8 @@ class GraphWriter {
     std::vector<int64_t> first_output{0};
     for (size_t i = 0; i < order_.size(); ++i) {
       if (order_[i]->op == nullptr) variables.push_back(i);
-      first_output.push_back(first_output.back() + order_[i]->num_outputs());
+      const int own = order_[i]->op == nullptr ? 0 : order_[i]->op->traits.own_outputs;
+      first_output.push_back(first_output.back() + order_[i]->num_outputs() - own);
     }
     out_.key("arg_nodes");
     out_.numbers(variables);

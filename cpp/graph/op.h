@@ -97,6 +97,7 @@ struct OpTraits {
   int max_post_ops = 1;                      // how many can be fused onto it, one after another
   bool takes_post_op_gradient = false;       // see OpDef::as_post_op_gradient
   bool no_fold = false;                      // never a constant or a common subexpression
+  int own_outputs = 0;                       // hidden last outputs that MXNet has not: files leave them out
   std::vector<std::pair<int, int>> inplace;  // (input, output) that may share memory
 };
 

@@ -244,7 +244,8 @@ void register_rnn_ops() {
   op.infer_type = infer_type;
   op.kernel = forward;
   op.gradient = gradient;
-  op.traits.random = true;  // with dropout
+  op.traits.random = true;    // with dropout
+  op.traits.own_outputs = 1;  // the reserve
 
   OpDef& back = register_op("_backward_RNN");
   back.visible = false;
