@@ -32,6 +32,11 @@ def states_files(mx) -> dict:
         ("adam_named", "adam", {}, "fc_weight"),
         ("sgd_mp", "sgd", {"momentum": 0.9, "multi_precision": True}, 2),
         ("rmsprop", "rmsprop", {"centered": True}, 5),
+        ("ftml", "ftml", {}, 0),
+        ("dcasgd", "dcasgd", {}, 1),
+        ("signum", "signum", {}, 0),
+        ("lamb_mp", "lamb", {"multi_precision": True}, 0),
+        ("lars_mp", "lars", {"momentum": 0.9, "multi_precision": True}, 3),
     ):
         updater = mx.optimizer.get_updater(mx.optimizer.create(name, **kwargs))
         dtype = "float16" if label.endswith("mp") else "float32"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-STEPS = 5
+STEPS = 10
 
 # Names decide which parameters decay: weights and gammas do, biases and betas do not.
 PARAMS = {0: ("fc_weight", (4, 3)), 1: ("fc_bias", (4,)), 2: ("bn_gamma", (4,)), 3: ("odd", (19,))}
@@ -45,6 +45,41 @@ _add("rmsprop_centered_clip", "rmsprop", centered=True, clip_weights=0.7, **_CLI
 _add("adagrad_defaults", "adagrad")
 _add("adagrad", "adagrad", **_COMMON)
 _add("adagrad_clip", "adagrad", eps=1e-3, **_CLIPPED)
+for _name in ("adadelta", "adamax", "nadam", "ftrl", "ftml", "signum", "dcasgd", "lars", "lamb", "lbsgd"):
+    _add(f"{_name}_defaults", _name)
+    _add(f"{_name}", _name, **_COMMON)
+    _add(f"{_name}_clip", _name, **_CLIPPED)
+    _add(f"{_name}_mp", _name, dtype="float16", multi_precision=True, **_COMMON)
+    _add(f"{_name}_schedule", _name, schedule=(5, 0.5), **_COMMON)
+_add("adadelta_numbers", "adadelta", rho=0.5, epsilon=1e-3, **_COMMON)
+_add("adamax_betas", "adamax", beta1=0.5, beta2=0.9, **_COMMON)
+_add("nadam_numbers", "nadam", beta1=0.5, beta2=0.9, epsilon=1e-3, schedule_decay=0.1, **_COMMON)
+_add("nadam_begin", "nadam", begin_num_update=7, **_COMMON)
+_add("ftrl_numbers", "ftrl", lamda1=0.2, beta=0.3, **_COMMON)
+_add("ftml_numbers", "ftml", beta1=0.5, beta2=0.9, epsilon=1e-3, **_COMMON)
+_add("signum_wd_lh", "signum", momentum=0.5, wd_lh=0.1, **_COMMON)
+_add("signum_plain", "signum", momentum=0.0, **_CLIPPED)
+_add("dcasgd_lamda", "dcasgd", lamda=0.4, **_COMMON)
+_add("lars_numbers", "lars", momentum=0.9, eta=0.1, eps=1e-3, **_CLIPPED)
+_add("lars_mom_schedule", "lars", momentum=0.9, eta=0.1, schedule=(3, 0.5), **_COMMON)
+_add("lars_mom_uncorrected", "lars", momentum=0.9, momentum_correction=False, schedule=(3, 0.5), **_COMMON)
+_add("lars_mom_mp", "lars", dtype="float16", momentum=0.9, eta=0.1, multi_precision=True, **_COMMON)
+_add("lamb_numbers", "lamb", beta1=0.5, beta2=0.9, epsilon=1e-3, **_COMMON)
+_add("lamb_bounds", "lamb", lower_bound=2.0, upper_bound=3.0, **_COMMON)
+_add("lamb_uncorrected", "lamb", bias_correction=False, **_COMMON)
+for _strategy in ("linear", "power2", "sqrt", "lars", "none"):
+    _add(
+        f"lbsgd_{_strategy}",
+        "lbsgd",
+        momentum=0.9,
+        warmup_strategy=_strategy,
+        batch_scale=3,
+        warmup_epochs=2,
+        updates_per_epoch=4,
+        **_CLIPPED,
+    )
+_add("lbsgd_begin", "lbsgd", batch_scale=2, begin_epoch=1, updates_per_epoch=7, **_COMMON)
+_add("lbsgd_mom_mp", "lbsgd", dtype="float16", momentum=0.9, batch_scale=2, multi_precision=True, **_COMMON)
 
 
 def _flat(state):
@@ -61,6 +96,10 @@ def run_optimizer_case(mx, label):
     """
     name, dtype, kwargs = OPTIMIZER_CASES[label]
     rng = np.random.RandomState(7)
+    kwargs = dict(kwargs)
+    if "schedule" in kwargs:
+        step, factor = kwargs.pop("schedule")
+        kwargs["lr_scheduler"] = mx.lr_scheduler.FactorScheduler(step=step, factor=factor)
     optimizer = mx.optimizer.create(name, param_idx2name={i: n for i, (n, _) in PARAMS.items()}, **kwargs)
     updater = mx.optimizer.get_updater(optimizer)
     weights = {
