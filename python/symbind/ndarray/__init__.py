@@ -1,5 +1,7 @@
 """Arrays on a device: `mx.nd`. Every visible operator of the engine is a function here."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import _internal, contrib, linalg, op, random
 from .arithmetic import (
     add,
@@ -44,3 +46,7 @@ from .ndarray import (
 from .utils import load, load_frombuffer, save
 
 op._populate(globals())
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...  # the operators, which a type checker cannot see
