@@ -1,7 +1,8 @@
 """RNN: all modes, stacked and in both directions, with and without last states.
 
-MXNet 1.9.1 on CPU ignores lengths of sequences, bounds of cells and dropout, and predicts with projections (if
-asked for the last states) but does not train with them; ops/test_rnn_operator.py checks those against formulas.
+MXNet 1.9.1 on CPU ignores lengths of sequences, bounds of cells and dropout, and predicts with projections
+(if asked for the last states) but does not train with them; ops/test_rnn_operator.py checks those against
+formulas.
 """
 
 from parity.case_table import Table, normal, uniform
