@@ -17,6 +17,7 @@ from . import (
     name,
     ndarray,
     optimizer,
+    profiler,
     random,
     registry,
     rnn,
