@@ -19,6 +19,7 @@ from . import (
     optimizer,
     profiler,
     random,
+    recordio,
     registry,
     rnn,
     symbol,
