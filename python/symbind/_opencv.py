@@ -63,6 +63,7 @@ def encode(image: np.ndarray, quality: int, extension: str) -> bytes:
     if not done:
         raise ValueError(
             f"[image] cannot store an image of shape {np.shape(image)} and dtype "
-            f"{getattr(image, 'dtype', type(image).__name__)} as {extension!r} with quality {quality}: {problem}"
+            f"{getattr(image, 'dtype', type(image).__name__)} as {extension!r} with quality {quality}: "
+            f"{problem}"
         )
     return data.tobytes()

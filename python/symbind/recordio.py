@@ -68,7 +68,7 @@ class MXRecordIO:
         if self.writable:
             # Not buffered: nothing is lost or written twice when the process forks or ends, and a full disk
             # is an error of the write that met it.
-            self._file = open(self.uri, "wb", buffering=0)
+            self._file = open(self.uri, "wb", buffering=0)  # noqa: SIM115
         else:
             self._reader = RecordReader(self.uri)
         self.pid: int | None = os.getpid()
@@ -205,7 +205,7 @@ class MXIndexedRecordIO(MXRecordIO):
         try:
             if self.writable:
                 self.idx, self.keys = {}, []
-                self.fidx = open(self.idx_path, "wb", buffering=0)
+                self.fidx = open(self.idx_path, "wb", buffering=0)  # noqa: SIM115
             else:
                 pairs = read_index(self.idx_path, self.key_type)
                 self.idx, self.keys = dict(pairs), [key for key, _ in pairs]

@@ -111,7 +111,7 @@ def test_misuse(tmp_path, four):
         mx.recordio.MXRecordIO(tmp_path / "x", "a")
     with pytest.raises(FileNotFoundError):
         mx.recordio.MXRecordIO(tmp_path / "nope.rec", "r")
-    with pytest.raises(FileNotFoundError, match="nope.idx"):
+    with pytest.raises(FileNotFoundError, match=r"nope\.idx"):
         mx.recordio.MXIndexedRecordIO(tmp_path / "nope.idx", four[1], "r")
     reader = mx.recordio.MXIndexedRecordIO(*four, "r")
     with pytest.raises(ValueError, match=r"cannot write to .*four\.rec': it is open for reading"):
