@@ -248,7 +248,9 @@ class KVStore:
                 if v.shape != s.shape:
                     raise MXNetError(f"[KVStore.{method}] key {k!r}: got shape {v.shape}, expected {s.shape}")
         updater = self._updater
-        if isinstance(updater, opt.Updater) and len(set(keys)) == len(keys):
+        # One key at a time where an optimizer could tell the difference: a store never makes groups of keys.
+        together = isinstance(updater, opt.Updater) and updater.optimizer.aggregate_num == 0
+        if together and len(set(keys)) == len(keys):
             updater(keys, [self._merge(k, vs) for k, vs in zip(keys, values)], stored)
             return
         for k, vs, s in zip(keys, values, stored):

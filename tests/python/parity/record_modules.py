@@ -17,7 +17,7 @@ import numpy as np
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from parity import module_cases
+from parity import module_cases, module_fit_cases  # noqa: F401 - the latter adds its cases
 
 GOLDENS = pathlib.Path(__file__).resolve().parent / "goldens"
 
