@@ -249,8 +249,8 @@ class KVStore:
                     raise MXNetError(f"[KVStore.{method}] key {k!r}: got shape {v.shape}, expected {s.shape}")
         updater = self._updater
         # One key at a time where an optimizer could tell the difference: a store never makes groups of keys.
-        together = isinstance(updater, opt.Updater) and updater.optimizer.aggregate_num == 0
-        if together and len(set(keys)) == len(keys):
+        different = len(set(keys)) == len(keys)
+        if isinstance(updater, opt.Updater) and different and not updater.optimizer.aggregate_num:
             updater(keys, [self._merge(k, vs) for k, vs in zip(keys, values)], stored)
             return
         for k, vs, s in zip(keys, values, stored):
