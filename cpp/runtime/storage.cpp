@@ -11,7 +11,8 @@ namespace symbind {
 
 void check_device(const Context& context) {
   check(context.device_type != DeviceType::kGPU, "gpu(", context.device_id,
-        ") was asked for, but this build of symbind computes on the CPU only: use mx.cpu()");
+        ") was asked for, but this build of symbind computes on the CPU only: use mx.cpu(), or set "
+        "SYMBIND_GPU_FALLBACK=cpu");
 }
 
 StoragePtr allocate_storage(size_t bytes) {

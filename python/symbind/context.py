@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -35,6 +37,8 @@ class Context(metaclass=_ContextMeta):
     ----------
     device_type : str or Context
         ``'cpu'``, ``'gpu'``, ``'cpu_pinned'`` or ``'cpu_shared'``; a Context is copied, without `device_id`.
+        Without a GPU, and with the environment variable ``SYMBIND_GPU_FALLBACK=cpu``, a GPU becomes the CPU
+        of the same number, with one warning in a process.
     device_id : int, default 0
         Number of the device among those of its type.
 
@@ -59,6 +63,8 @@ class Context(metaclass=_ContextMeta):
                 f"[Context] unknown device type: got {device_type!r}, "
                 f"expected one of {', '.join(self.devstr2type)}"
             )
+        if device_type == "gpu" and num_gpus() == 0 and _falls_back():
+            device_type = "cpu"
         self.device_typeid = self.devstr2type[device_type]
         self.device_id = int(device_id)
 
@@ -90,6 +96,27 @@ class Context(metaclass=_ContextMeta):
         """Return unused pooled memory of a GPU to the driver; a CPU has none to return."""
         if self.device_type == "gpu":
             raise _no_cuda("Context.empty_cache")
+
+
+_warned = False
+
+
+def _falls_back() -> bool:
+    """Whether a GPU means the CPU; says so once."""
+    global _warned
+    wanted = os.environ.get("SYMBIND_GPU_FALLBACK", "")
+    if not wanted or wanted.lower() in ("0", "false", "off", "error"):
+        return False
+    if wanted.lower() != "cpu":
+        raise ValueError(f"[Context] SYMBIND_GPU_FALLBACK: got {wanted!r}, expected 'cpu' or 'off'")
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            "there is no GPU that symbind can use: mx.gpu(i) means mx.cpu(i) (SYMBIND_GPU_FALLBACK=cpu)",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    return True
 
 
 _stack: ScopeStack[Context] = ScopeStack(lambda: Context("cpu", 0))
@@ -154,5 +181,6 @@ def place_groups(
 
 def _no_cuda(function: str) -> MXNetError:
     return MXNetError(
-        f"[{function}] this build of symbind has no CUDA support: use mx.cpu() instead of mx.gpu()"
+        f"[{function}] this build of symbind has no CUDA support: use mx.cpu() instead of mx.gpu(), or set "
+        "SYMBIND_GPU_FALLBACK=cpu"
     )

@@ -6,8 +6,10 @@ import logging
 import warnings
 
 from .. import ndarray as nd
+from ..base import _as_list  # noqa: F401  programs take these helpers from here
 from ..initializer import Uniform
 from ..model import pack_params, unpack_params
+from .descriptions import _check_input_names, _check_names_match, _parse_data_desc  # noqa: F401
 from .high_level import HighLevelInterface
 
 __all__ = ["BaseModule"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import metric as _metric
 from .. import ndarray as nd
+from ..base import _as_list
 from ..initializer import Uniform
 from ..io import DataBatch
 from ..model import BatchEndParam
@@ -20,11 +21,6 @@ from .slicing import joined
 __all__ = ["HighLevelInterface"]
 
 _DTYPES = ("float16", "float32", "float64", "uint8", "int8", "int32", "int64")
-
-
-def _as_list(obj):
-    """`obj` itself if it is a list or tuple, else a list of it."""
-    return obj if isinstance(obj, (list, tuple)) else [obj]
 
 
 class HighLevelInterface:
