@@ -13,12 +13,12 @@ class Case:
     """One thing to measure.
 
     kind: "train": a step is forward, backward and SGD-momentum update; "infer": a step is one call from NumPy
-        input to NumPy output.
+        input to NumPy output; "fit": a step is one epoch of `fit` by a new module, binding included.
     network, options: entry of `networks.NETWORKS` and its keyword arguments.
     lr, momentum: of SGD; the gradient is that of the mean loss.
-    check_steps: training steps whose losses must agree in all engines.
+    check_steps: training steps (batches of a fit) whose losses must agree in all engines.
     tolerance: largest difference of losses and outputs between engines, relative to the largest value.
-    batches: different batches of data that steps take in turn.
+    batches: different batches of data that steps take in turn; of a fit, batches of each bucket.
     """
 
     name: str
@@ -72,6 +72,16 @@ _ALL: list[Case] = [
     Case("resnet50_infer_b8", "infer", "resnet", 8, {"layers": 50}, batches=2),
     Case("lstm_unrolled", "train", "lstm_lm", 20, {"unrolled": True}, lr=20.0, check_steps=6, batches=2),
     Case("lstm_fused", "train", "lstm_lm", 20, {"unrolled": False}, lr=20.0, check_steps=6, batches=2),
+    Case(
+        "bucketing",
+        "fit",
+        "lstm_lm",
+        32,
+        {"unrolled": True, "steps": 60, "vocab": 5000},
+        lr=1.0,
+        check_steps=12,
+        batches=6,
+    ),
 ]
 
 CASES: dict[str, Case] = {case.name: case for case in _ALL}
@@ -80,6 +90,7 @@ GROUPS: dict[str, list[str]] = {
     "core": ["mlp_small", "mlp_large", "lenet", "mlp_small_infer", "mlp_large_infer", "lenet_infer", "chain"],
     "train": [c.name for c in _ALL if c.kind == "train"],
     "infer": [c.name for c in _ALL if c.kind == "infer" and c.network != "chain"],
+    "fit": [c.name for c in _ALL if c.kind == "fit"],
     "chains": ["chain_1k", "chain", "chain_200k"],
     "all": [c.name for c in _ALL],
 }

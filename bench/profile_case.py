@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("case", choices=sorted(CASES))
+    parser.add_argument("case", choices=sorted(n for n, c in CASES.items() if c.kind != "fit"))
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--nodes", type=int, default=0, help="also the slowest nodes")
     options = parser.parse_args()

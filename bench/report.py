@@ -32,6 +32,9 @@ def markdown(record: dict[str, Any]) -> str:
             "",
             *_table(["chain: µs a node a step; bind s", *engines], _chain_rows(record, chains, engines)),
         ]
+    fits = [name for name, result in record["cases"].items() if result["case"]["kind"] == "fit"]
+    if fits:
+        lines += ["", *_table(["fit: samples a second", *engines], _fit_rows(record, fits, engines))]
     notes = _notes(record)
     return "\n".join(lines + ([""] + notes if notes else [])) + "\n"
 
@@ -93,6 +96,13 @@ def _chain_rows(record: dict[str, Any], chains: list[str], engines: list[str]) -
 
         rows.append(_cells(record, name, engines, cell))
     return rows
+
+
+def _fit_rows(record: dict[str, Any], fits: list[str], engines: list[str]) -> list[list[str]]:
+    def cell(entry: dict[str, Any]) -> str:
+        return f"{entry['metrics']['samples'] / entry['median_ms'] * 1e3:.0f}"
+
+    return [_cells(record, name, engines, cell) for name in fits]
 
 
 def _ratio_lines(record: dict[str, Any]) -> list[str]:

@@ -11,13 +11,19 @@ from engines._worker import CHECK_ROWS, Session
 
 
 class ModuleEngine:
+    fits = True
+
     def __init__(self, mx: Any) -> None:
         self._mx = mx
 
     def versions(self) -> dict[str, str]:
         return {self._mx.__name__: self._mx.__version__, "numpy": np.__version__}
 
-    def prepare(self, case: Any) -> ModuleSession:
+    def prepare(self, case: Any) -> Session:
+        if case.kind == "fit":
+            from engines._module_fit import BucketFitSession
+
+            return BucketFitSession(self._mx, case)
         return ModuleSession(self._mx, case)
 
 

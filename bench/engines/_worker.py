@@ -4,11 +4,12 @@
     {"cmd": "prepare", "case": {...}}  -> {"prepare_s": ..., "metrics": {...}} or {"unsupported": "why"}
     {"cmd": "check", "steps": K}       -> {"losses": [...], "outputs": [...]}, from the seeded weights
     {"cmd": "block", "warm": W, "steps": N} -> {"seconds": ...} for N steps, after W that are not timed
-    {"cmd": "memory"}                  -> {"peak_rss_mb": ...}
+    {"cmd": "memory"}                  -> {"peak_rss_mb": ..., "metrics": {...}}
     {"cmd": "quit"}
 
 Any answer may be {"error": "..."} instead. An engine file calls `serve(load)`; `load(threads)` imports its
-framework and returns an object with `versions() -> dict` and `prepare(case) -> Session`.
+framework and returns an object with `versions() -> dict` and `prepare(case) -> Session`, and `fits = True` if
+its sessions have `check_fit`.
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ class Session(abc.ABC):
     def check_infer(self) -> list[Any]:
         """Return the output array of every batch of the case."""
 
+    def check_fit(self, steps: int) -> tuple[list[float], Any]:
+        """Fit on the first `steps` batches; return the running losses and the outputs of the last batch."""
+        raise Unsupported("no fit")
+
 
 class InferenceSession(Session):
     """A session of an engine that only infers; subclasses have `run` and `infer`."""
@@ -92,6 +97,9 @@ def _check(session: Session, kind: str, steps: int) -> dict[str, Any]:
     if kind == "infer":
         outputs = np.concatenate([np.asarray(out, np.float64).ravel() for out in session.check_infer()])
         return {"losses": [], "outputs": outputs.tolist()}
+    if kind == "fit":
+        losses, probabilities = session.check_fit(steps)
+        return {"losses": losses, "outputs": np.asarray(probabilities, np.float64).ravel()[:4096].tolist()}
     losses = []
     for _ in range(steps):
         probabilities, labels = session.check_train()
@@ -154,6 +162,8 @@ def _answer(state: dict[str, Any], request: dict[str, Any], load: Callable[[int]
         from cases import Case
 
         state["case"] = Case(**request["case"])
+        if state["case"].kind == "fit" and not getattr(state["engine"], "fits", False):
+            raise Unsupported("has no call like fit")
         start = time.perf_counter()
         state["session"] = state["engine"].prepare(state["case"])
         return {"prepare_s": time.perf_counter() - start, "metrics": state["session"].metrics}
@@ -162,7 +172,7 @@ def _answer(state: dict[str, Any], request: dict[str, Any], load: Callable[[int]
     if command == "block":
         return {"seconds": _timed_block(state["session"], request["warm"], request["steps"])}
     if command == "memory":
-        return {"peak_rss_mb": _status_mb("VmHWM")}
+        return {"peak_rss_mb": _status_mb("VmHWM"), "metrics": state["session"].metrics}
     raise ValueError(f"[worker] unknown command: got {command!r}")
 
 

@@ -58,12 +58,12 @@ class Perplexity(EvalMetric):
                 )
             scores = np.moveaxis(pred, self.axis, -1).reshape(label.size, pred.shape[self.axis])
             classes = label.astype(np.int64, copy=False).ravel()
-            if self.ignore_label is not None:
-                kept = classes != self.ignore_label
-                scores, classes = scores[kept], classes[kept]
+            # Of all scores only the labels' are read.
             column = np.clip(classes, 0, scores.shape[1] - 1)[:, np.newaxis]
             chosen = np.take_along_axis(scores, column, axis=1).astype(np.float64)
-            self._add(-float(np.log(np.maximum(chosen, 1e-10)).sum()), classes.size)
+            if self.ignore_label is not None:
+                chosen = chosen[classes != self.ignore_label]
+            self._add(-float(np.log(np.maximum(chosen, 1e-10)).sum()), chosen.size)
 
     def _quotient(self, total: float, count: float) -> float:
         return math.exp(total / count) if count > 0 else math.nan
