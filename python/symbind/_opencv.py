@@ -49,7 +49,7 @@ def encode(image: np.ndarray, quality: int, extension: str) -> bytes:
     if kind in (".jpg", ".jpeg"):
         options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     elif kind == ".png":
-        options = [cv2.IMWRITE_PNG_COMPRESSION, quality]
+        options = [cv2.IMWRITE_PNG_COMPRESSION, min(quality, 9)]  # as pack_img defaults to 95
     elif kind == ".webp":
         options = [cv2.IMWRITE_WEBP_QUALITY, quality]
     else:

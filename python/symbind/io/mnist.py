@@ -13,8 +13,9 @@ import numpy as np
 
 from ..base import mx_real_t
 from ..ndarray import NDArray, from_numpy
+from .file_iter import MXDataIter, check_part
 from .idx import read_idx
-from .iterator import DataBatch, DataDesc, DataIter
+from .iterator import DataBatch, DataDesc
 
 __all__ = ["MNISTIter"]
 
@@ -24,7 +25,7 @@ _SCALE = mx_real_t(1.0 / 256)
 _WITHOUT_EFFECT = {"prefetch_buffer", "ctx", "device_id", "round_batch", "input_shape"}
 
 
-class MNISTIter(DataIter):
+class MNISTIter(MXDataIter):
     """Iterates over the images and labels in a pair of idx files, plain or compressed with gzip.
 
     Samples that do not fill a batch at the end are left out.
@@ -75,11 +76,7 @@ class MNISTIter(DataIter):
         unknown = sorted(set(kwargs) - _WITHOUT_EFFECT)
         if unknown:
             warnings.warn(f"[MNISTIter] unknown arguments are ignored: {', '.join(unknown)}", stacklevel=2)
-        if not 0 <= part_index < num_parts:
-            raise ValueError(
-                f"[MNISTIter] wrong part_index: got {part_index}, "
-                f"expected 0 to num_parts - 1 = {num_parts - 1}"
-            )
+        check_part("MNISTIter", num_parts, part_index)
         images, labels = read_idx(image, 3), read_idx(label, 1)
         if len(images) != len(labels):
             raise ValueError(
@@ -140,19 +137,19 @@ class MNISTIter(DataIter):
             raise StopIteration
         return DataBatch([self.getdata()], [self.getlabel()], pad=0, index=self.getindex())
 
-    def _batch(self) -> slice:
+    def _rows(self) -> slice:
         if not 0 <= self._cursor <= len(self._index) - self.batch_size:
             raise RuntimeError("[MNISTIter] there is no current batch: call next(), or reset() at the end")
         return slice(self._cursor, self._cursor + self.batch_size)
 
     def getdata(self) -> NDArray:
         """Return the images of the current batch."""
-        pixels = np.multiply(self._images[self._batch()], _SCALE, dtype=mx_real_t)
+        pixels = np.multiply(self._images[self._rows()], _SCALE, dtype=mx_real_t)
         return from_numpy(pixels.astype(self._dtype, copy=False), zero_copy=True)
 
     def getlabel(self) -> NDArray:
         """Return the labels of the current batch."""
-        return from_numpy(self._labels[self._batch()].astype(mx_real_t), zero_copy=True)
+        return from_numpy(self._labels[self._rows()].astype(mx_real_t), zero_copy=True)
 
     def getpad(self) -> int:
         """Return 0: batches are full."""
@@ -160,4 +157,4 @@ class MNISTIter(DataIter):
 
     def getindex(self) -> np.ndarray | None:
         """Return where in the files the samples of the current batch are, as uint64."""
-        return self._index[self._batch()]
+        return self._index[self._rows()]
