@@ -45,6 +45,7 @@ std::unique_ptr<Executor> make_executor(const Symbol& symbol, int device_type, i
 
 void set_monitor(Executor& e, const py::object& callback, bool all) {
   if (callback.is_none()) {
+    py::gil_scoped_release release;
     e.set_monitor(nullptr, false);
     return;
   }
@@ -52,12 +53,12 @@ void set_monitor(Executor& e, const py::object& callback, bool all) {
     py::gil_scoped_acquire gil;
     delete p;
   });
-  e.set_monitor(
-      [keep](const std::string& name, const NDArray& value) {
-        py::gil_scoped_acquire gil;
-        (*keep)(name, value);
-      },
-      all);
+  Executor::Monitor monitor = [keep](const std::string& name, const NDArray& value) {
+    py::gil_scoped_acquire gil;
+    (*keep)(name, value);
+  };
+  py::gil_scoped_release release;
+  e.set_monitor(std::move(monitor), all);
 }
 
 }  // namespace
@@ -79,12 +80,18 @@ void bind_executor(py::module_& m) {
           py::arg("head_grads") = std::vector<NDArray>{}, Release())
       .def("outputs", [](const Executor& e) { return e.outputs(); })
       .def("set_monitor", &set_monitor, py::arg("callback").none(true), py::arg("all"))
-      .def("debug_str", &Executor::debug_str)
+      .def("debug_str", &Executor::debug_str, Release())
       .def("memory_report", [](Executor& e) {
-        const MemoryReport r = e.memory_report();
+        MemoryReport r;
+        int64_t shared_bytes = 0;
+        {
+          py::gil_scoped_release release;
+          r = e.memory_report();
+          shared_bytes = e.shared_arena_bytes();
+        }
         py::dict d;
         d["arena_bytes"] = r.arena_bytes;
-        d["shared_arena_bytes"] = e.arena()->bytes;
+        d["shared_arena_bytes"] = shared_bytes;
         d["unshared_bytes"] = r.unshared_bytes;
         d["output_bytes"] = r.output_bytes;
         d["constant_bytes"] = r.constant_bytes;

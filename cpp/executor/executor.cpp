@@ -139,6 +139,7 @@ void Executor::run_steps(Program& p, size_t begin, size_t end) {
 }
 
 void Executor::forward(bool is_train) {
+  const Lock lock(arena_->mutex);
   Program& p = program(is_train ? kTrain : kPredict);
   prepare(p);
   forwarded_ = nullptr;
@@ -155,6 +156,7 @@ void Executor::forward(bool is_train) {
 }
 
 void Executor::backward(const std::vector<NDArray>& head_grads) {
+  const Lock lock(arena_->mutex);
   check(forwarded_ != nullptr,
         "[Executor.backward] there is nothing to differentiate: call forward(is_train=True) first");
   check(arena_->holder == this,
@@ -182,6 +184,7 @@ void Executor::backward(const std::vector<NDArray>& head_grads) {
 }
 
 void Executor::set_monitor(Monitor monitor, bool all) {
+  const Lock lock(arena_->mutex);
   monitor_ = std::move(monitor);
   monitor_all_ = all;
   forwarded_ = nullptr;
@@ -218,6 +221,7 @@ void Executor::run_observed(Program& p, size_t begin, size_t end) {
 }
 
 MemoryReport Executor::memory_report() {
+  const Lock lock(arena_->mutex);
   MemoryReport report;
   const bool trains = [&] {
     for (GradReq r : request_.grad_reqs) {
@@ -236,7 +240,13 @@ MemoryReport Executor::memory_report() {
   return report;
 }
 
+int64_t Executor::shared_arena_bytes() const {
+  const Lock lock(arena_->mutex);
+  return arena_->bytes;
+}
+
 std::string Executor::debug_str() {
+  const Lock lock(arena_->mutex);
   Program& p = programs_[kTrain] ? *programs_[kTrain] : program(kPredict);
   std::string text;
   for (size_t i = 0; i < p.steps.size(); ++i) {

@@ -30,6 +30,7 @@ struct MemoryReport {
   int64_t constant_bytes = 0;
 };
 
+// Its methods wait for those of other threads on executors with the same arena: call them without the GIL.
 class Executor {
  public:
   explicit Executor(BindRequest request);
@@ -43,6 +44,7 @@ class Executor {
   const BindRequest& bound() const { return request_; }
   const ArenaPtr& arena() const { return arena_; }
   MemoryReport memory_report();
+  int64_t shared_arena_bytes() const;  // of the arena now, which several executors may use
   // One line per step: operator, node, shapes, where the output lives.
   std::string debug_str();
   // Called with the name and value of every operator output (and of every variable when `all`) while it is
@@ -52,6 +54,7 @@ class Executor {
 
  private:
   enum Mode { kPredict = 0, kTrain = 1 };
+  using Lock = std::lock_guard<std::recursive_mutex>;
   Program& program(Mode mode);
   void prepare(Program& program);
   void refresh_prepared(Program& program);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,10 @@
 namespace symbind {
 
 // Scratch memory that programs of one executor, and of executors that share with it, take turns in.
-// It only grows; `version` tells programs to look up their addresses again.
+// It only grows; `version` tells programs to look up their addresses again. Whoever uses it holds `mutex`, so
+// that executors which share it may be called from several threads; a monitor may call another one.
 struct Arena {
+  std::recursive_mutex mutex;
   StoragePtr storage;
   int64_t bytes = 0;
   int version = 0;

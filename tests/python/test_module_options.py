@@ -11,7 +11,7 @@ import threading
 import numpy as np
 import pytest
 from common import mx, ours_only
-from module_helpers import batch_of, bound, data_iter, mlp, same, values
+from module_helpers import Batch, batch_of, bound, data_iter, mlp, same, values
 from parity.module_cases import language_model, words
 
 
@@ -114,6 +114,59 @@ def test_modules_in_threads_do_not_disturb_each_other():
         same(actual[seed], expected[seed])
 
 
+@ours_only
+def test_modules_that_share_memory_predict_in_several_threads():
+    base = bound(batch=16, for_training=False)
+    modules = []
+    for size in (16, 5, 24, 2):  # of which one needs more memory than there is
+        module = mx.mod.Module(mlp())
+        module.bind([("data", (size, 6))], for_training=False, shared_module=base)
+        modules.append(module)
+    rng = np.random.RandomState(0)
+    data = [rng.randn(m.data_shapes[0].shape[0], 6).astype("float32") for m in modules]
+    expected = [m.predict(values_of).asnumpy() for m, values_of in zip(modules, data)]
+    wrong = []
+
+    def predict(i):
+        for _ in range(150):
+            if not np.array_equal(modules[i].predict(data[i]).asnumpy(), expected[i]):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=predict, args=(i,)) for i in range(len(modules))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@ours_only
+def test_a_monitor_in_one_thread_and_predictions_in_another():
+    """A monitor's callback needs Python while its module holds the memory that both share."""
+    watched = bound(for_training=False)
+    other = mx.mod.Module(mlp())
+    other.bind([("data", (4, 6))], for_training=False, shared_module=watched)
+    monitor = mx.mon.Monitor(1, stat_func=lambda array: array.sum(), pattern=".*")
+    watched.install_monitor(monitor)
+    data = np.ones((4, 6), "float32")
+    expected = other.predict(data).asnumpy()
+    seen = []
+
+    def watch():
+        for _ in range(50):
+            monitor.tic()
+            watched.forward(Batch([mx.nd.array(data)]), is_train=False)
+            seen.append(len(monitor.toc()))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    while thread.is_alive():
+        np.testing.assert_array_equal(other.predict(data).asnumpy(), expected)
+        other._exec_group.execs[0].memory_report()
+    thread.join()
+    assert len(seen) == 50 and min(seen) > 3
+
+
 def test_locals_of_callbacks_have_the_names_of_mxnet():
     names = set(
         re.findall(
@@ -153,3 +206,35 @@ def test_a_sharing_module_with_fewer_parameters_loses_no_update():
     second.get_params()
     after = values(first.get_params()[0])
     assert not np.array_equal(before["fc2_bias"], after["fc2_bias"])
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_checkpoints_without_casts(tmp_path, removed):
+    """remove_amp_cast: True by default for a Module, False for buckets."""
+
+    def sym_gen(length):
+        net = mx.sym.amp_cast(mx.sym.sum(mx.sym.Variable("data"), axis=1, keepdims=True), dtype="float32")
+        net = mx.sym.FullyConnected(net, num_hidden=3, name="fc")
+        return mx.sym.SoftmaxOutput(net, name="softmax"), ["data"], ["softmax_label"]
+
+    prefix = str(tmp_path / "model")
+    shapes = [("data", (4, 6))], [("softmax_label", (4,))]
+    module = mx.mod.Module(sym_gen(6)[0])
+    bucketing = mx.mod.BucketingModule(sym_gen, default_bucket_key=6)
+    for m in (module, bucketing):
+        m.bind(*shapes)
+        m.init_params()
+    module.save_checkpoint(prefix, 1, remove_amp_cast=removed)
+    text = (tmp_path / "model-symbol.json").read_text()
+    assert ("amp_cast" in text) is not removed
+    bucketing.save_checkpoint(prefix, 2, removed)
+    for file in tmp_path.glob("model-*symbol.json"):
+        assert ("amp_cast" in file.read_text()) is not removed
+    module.save_checkpoint(prefix, 3)
+    assert "amp_cast" not in (tmp_path / "model-symbol.json").read_text()
+    bucketing.save_checkpoint(prefix, 4)
+    assert any("amp_cast" in file.read_text() for file in tmp_path.glob("model-*symbol.json"))
+    loaded = mx.mod.Module.load(prefix, 3)
+    loaded.bind(*shapes)
+    data = np.random.RandomState(0).randn(4, 6).astype("float32")
+    np.testing.assert_allclose(loaded.predict(data).asnumpy(), module.predict(data).asnumpy(), rtol=1e-6)
