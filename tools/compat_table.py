@@ -58,21 +58,69 @@ ORDER = [
 ]
 
 
+# Classes whose members the table in README.md counts; the page has all classes.
+IN_README = ("module", "symbol", "ndarray", "executor")
+# Names that are not here on purpose, by module or class.
+NUMPY = "belongs to `mx.np`, which is no part of symbind"
+INTERNAL = "is internal"
+CHECKS = "checks Gluon or MXNet's own build"
+LEFT_OUT = {
+    "ndarray.NDArray": dict.fromkeys(
+        ("attach_grad", "backward", "grad"), "belongs to autograd, which is no part of symbind"
+    ),
+    "symbol.Symbol": dict.fromkeys(("as_nd_ndarray", "as_np_ndarray"), NUMPY)
+    | {"gradient": "is an error in MXNet, too"},
+    "metric.PearsonCorrelation": dict.fromkeys(("reset_micro", "update_cov", "update_variance"), INTERNAL),
+    "runtime.Features": {"instance": INTERNAL},
+    "util": dict.fromkeys(
+        (
+            "np_array",
+            "np_ufunc_legal_option",
+            "reset_np",
+            "set_np",
+            "use_np",
+            "use_np_array",
+            "use_np_shape",
+            "wrap_np_binary_func",
+            "wrap_np_unary_func",
+        ),
+        NUMPY,
+    )
+    | {"get_cuda_compute_capability": "needs CUDA", "set_module": "is for MXNet's own source"},
+    "libinfo": dict.fromkeys(("find_conf_path", "find_include_path"), "is for MXNet's own build"),
+    "rtc": {"CudaKernel": "needs CUDA"},
+    "rtc.CudaModule": {"get_kernel": "needs CUDA"},
+    "test_utils": dict.fromkeys(
+        ("check_gluon_hybridize_consistency", "has_tvm_ops", "is_aarch64_run", "is_cd_run", "is_op_runnable"),
+        CHECKS,
+    ),
+}
+
+
 class Area(NamedTuple):
     """A group of names of MXNet: how a program writes it, and which of its names are here."""
 
     title: str
     here: list[str]
     missing: list[str]
+    left_out: dict[str, str]
 
     @property
     def total(self) -> int:
         return len(self.here) + len(self.missing)
 
 
-def compare(title: str, names: list[str], owner: Any) -> Area:
+def compare(title: str, names: list[str], owner: Any, left_out: dict[str, str] | None = None) -> Area:
+    """Sort names into those that a module or class has, those it lacks, and those left out on purpose."""
+    left_out = {name: why for name, why in (left_out or {}).items() if not hasattr(owner, name)}
     here = [name for name in names if hasattr(owner, name)]
-    return Area(title, here, [name for name in names if name not in here])
+    return Area(title, here, [name for name in names if name not in here and name not in left_out], left_out)
+
+
+def written(name: str) -> str:
+    """How a program writes a module or a class: `mx.mod.Module`."""
+    first, *rest = name.split(".")
+    return ".".join(["mx", SHORT.get(first, first), *rest])
 
 
 def submodule(name: str) -> Any:
@@ -85,15 +133,16 @@ def submodule(name: str) -> Any:
 def areas() -> tuple[list[Area], list[Area], list[Area]]:
     """Return the areas of modules, of the members of classes, and of operators."""
     record = json.loads(NAMES.read_text(encoding="utf-8"))
+    names = [*ORDER, *sorted(set(record["modules"]) - set(ORDER))]
     modules = [
-        compare(f"mx.{SHORT.get(name, name)}", record["modules"][name], submodule(name)) for name in ORDER
+        compare(written(name), record["modules"][name], submodule(name), LEFT_OUT.get(name)) for name in names
     ]
     classes = []
-    for title, members in sorted(record["classes"].items()):
-        module, cls = title.split(".")
-        classes.append(
-            compare(f"mx.{SHORT.get(module, module)}.{cls}", members, getattr(submodule(module), cls, None))
-        )
+    for name, members in sorted(record["classes"].items()):
+        module, cls = name.rsplit(".", 1)
+        owner = getattr(submodule(module), cls, None)
+        if owner is not None or module in IN_README:  # else the module lists the class as missing
+            classes.append(compare(written(name), members, owner, LEFT_OUT.get(name)))
     operators = []
     for space, names in sorted(record["operators"].items()):
         owner = getattr(symbind.symbol, space, None) if space else symbind.symbol
@@ -108,7 +157,9 @@ def code_list(names: list[str], most: int = 1000) -> str:
 
 def readme_table(modules: list[Area], classes: list[Area], operators: list[Area]) -> str:
     lines = ["| MXNet 1.9.1 | here | not here |", "|---|---|---|"]
-    for area in [*modules, *classes, *operators]:
+    shown = {f"mx.{SHORT.get(name, name)}" for name in IN_README}
+    classes = [area for area in classes if area.title.rpartition(".")[0] in shown]
+    for area in [*modules[: len(ORDER)], *classes, *operators]:
         if area in classes and not area.here:
             continue  # the whole class is listed as missing from its module
         part = f"{len(area.here)} of {area.total}"
@@ -125,7 +176,8 @@ def full_page(modules: list[Area], classes: list[Area], operators: list[Area]) -
         "<!-- Written by tools/compat_table.py: do not edit. -->",
         "",
         "The public names of MXNet 1.9.1, and which of them symbind has. A name that is here works as in",
-        "MXNet; a name that is not here does not exist, so using it is an error at once.",
+        "MXNet; a name that is not here does not exist, so using it is an error at once. Gluon, `mx.autograd`,",
+        "`mx.np` and `mx.npx` are not here on purpose, and not listed.",
     ]
     for heading, group in (("Modules", modules), ("Members of classes", classes), ("Operators", operators)):
         lines += ["", f"## {heading}"]
@@ -135,6 +187,12 @@ def full_page(modules: list[Area], classes: list[Area], operators: list[Area]) -
                 lines += [f"Here: {code_list(area.here)}."]
             if area.missing:
                 lines += [""] * bool(area.here) + [f"Not here: {code_list(area.missing)}."]
+            if area.left_out:
+                reasons = "; ".join(
+                    f"{code_list([n for n, w in area.left_out.items() if w == why])} ({why})"
+                    for why in dict.fromkeys(area.left_out.values())
+                )
+                lines += ["", f"Left out: {reasons}."]
     return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib
 import inspect
 import json
 from pathlib import Path
@@ -18,40 +19,45 @@ import mxnet as mx
 
 MODULES = [
     "attribute",
+    "base",
     "callback",
     "context",
+    "contrib.tensorboard",
+    "contrib.text.embedding",
+    "contrib.text.utils",
+    "contrib.text.vocab",
+    "engine",
     "executor",
+    "executor_manager",
     "image",
     "initializer",
     "io",
     "kvstore",
+    "libinfo",
+    "log",
     "lr_scheduler",
     "metric",
+    "misc",
     "model",
     "module",
     "monitor",
     "name",
     "ndarray",
+    "ndarray.sparse",
+    "operator",
     "optimizer",
     "profiler",
+    "random",
     "recordio",
+    "registry",
     "rnn",
+    "rtc",
+    "runtime",
     "symbol",
+    "test_utils",
+    "util",
     "visualization",
 ]
-CLASSES = {
-    "module": [
-        "BaseModule",
-        "Module",
-        "BucketingModule",
-        "SequentialModule",
-        "PythonModule",
-        "PythonLossModule",
-    ],
-    "symbol": ["Symbol"],
-    "ndarray": ["NDArray"],
-    "executor": ["Executor"],
-}
 OPERATOR_SPACES = ("contrib", "linalg", "random", "image", "sparse")
 # What those namespaces import for themselves, and what indexing is made of.
 HELPERS = {
@@ -79,6 +85,12 @@ def defined_in(module: object) -> list[str]:
     )
 
 
+def members(cls: type) -> list[str]:
+    """Public members of a class, without those of Python's own types."""
+    builtin = {n for base in cls.__mro__ if base.__module__ == "builtins" for n in vars(base)}
+    return sorted(n for n in dir(cls) if not n.startswith("_") and n not in builtin)
+
+
 def operators(module: object) -> list[str]:
     """Operators among the functions of a namespace: those generated from the registry."""
     return sorted(n for n in vars(module) if is_public(n, getattr(module, n)) and n in registered())
@@ -95,13 +107,15 @@ def registered() -> frozenset[str]:
 def main() -> None:
     # `linspace`, `zeros` and the like are functions of both; a registered name counts as an operator.
     record: dict[str, object] = {"mxnet": mx.__version__}
+    modules = {name: importlib.import_module(f"mxnet.{name}") for name in MODULES}
     record["modules"] = {
-        name: [n for n in defined_in(getattr(mx, name)) if n not in registered()] for name in MODULES
+        name: [n for n in defined_in(module) if n not in registered()] for name, module in modules.items()
     }
     record["classes"] = {
-        f"{module}.{cls}": sorted(n for n in dir(getattr(getattr(mx, module), cls)) if not n.startswith("_"))
-        for module, classes in CLASSES.items()
-        for cls in classes
+        f"{name}.{cls}": members(getattr(module, cls))
+        for name, module in modules.items()
+        for cls in record["modules"][name]
+        if inspect.isclass(getattr(module, cls)) and members(getattr(module, cls))
     }
     record["operators"] = {"": operators(mx.symbol.op)}
     for space in OPERATOR_SPACES:

@@ -50,6 +50,8 @@ _ENABLED = {
 class Feature:
     """One optional part. `name` : str. `enabled` : whether this build has it."""
 
+    __slots__ = ("enabled", "name")
+
     def __init__(self, name: str, enabled: bool) -> None:
         self.name = name
         self.enabled = enabled

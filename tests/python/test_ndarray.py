@@ -429,3 +429,24 @@ def test_random_moments():
     assert abs(normal.std() - 2) < 0.05
     assert abs(np.mean(((normal - 1) / 2) ** 4) - 3) < 0.2
     assert nd.random.normal(shape=(2,), dtype="float64").dtype == np.float64
+
+
+@ours_only
+def test_dlpack_capsules_share_memory():
+    a = mx.nd.array([[1, 2], [3, 4]])
+    for capsule in (a.to_dlpack_for_write(), mx.nd.to_dlpack_for_write(a), mx.nd.to_dlpack_for_read(a), a):
+        b = mx.nd.from_dlpack(capsule)
+        b += 1
+        assert (b.asnumpy() == a.asnumpy()).all()
+    assert a.asnumpy().tolist() == [[5, 6], [7, 8]]
+    x = np.arange(6.0).reshape(2, 3)
+    mx.nd.from_dlpack(x)[0] = 9
+    assert x[0].tolist() == [9, 9, 9]
+    assert mx.nd.from_dlpack(x.T).asnumpy().tolist() == x.T.tolist()
+
+
+@ours_only
+@pytest.mark.parametrize("name", ["attach_grad", "backward", "grad"])
+def test_autograd_of_arrays_names_the_remedy(name):
+    with pytest.raises(AttributeError, match=rf"\[NDArray.{name}\] symbind has no autograd: bind a symbol"):
+        getattr(mx.nd.ones((1,)), name)

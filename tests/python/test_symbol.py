@@ -498,3 +498,13 @@ def test_eval():
     np.testing.assert_array_equal(out[0].asnumpy(), [2, 2])
     with pytest.raises(ValueError, match="b"):
         (var("a") + var("b")).eval(a=mx.nd.ones((2,)))
+
+
+def test_backends_are_chosen_when_a_symbol_is_bound():
+    net = mx.sym.Activation(mx.sym.Variable("x") * 2, act_type="relu", name="act")
+    for other in (net.get_backend_symbol("MKLDNN"), net.optimize_for("MKLDNN")):
+        assert other is not net and other.list_outputs() == net.list_outputs()
+        out = other.eval(ctx=mx.cpu(), x=mx.nd.array([-1, 3]))[0]
+        assert out.asnumpy().tolist() == [0, 6]
+    with pytest.raises(mx.MXNetError):
+        net.get_backend_symbol("nosuch")

@@ -40,6 +40,7 @@ from .ndarray import (
     onehot_encode,
     ones,
     to_dlpack_for_read,
+    to_dlpack_for_write,
     waitall,
     zeros,
 )

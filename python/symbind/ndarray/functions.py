@@ -33,11 +33,11 @@ def split_v2(
     return function("_split_v2")(ary, indices=indices, axis=axis, squeeze_axis=squeeze_axis)
 
 
-def histogram(a: NDArray, bins: Any = 10, range: tuple[float, float] | None = None) -> list[NDArray]:
+def histogram(a: NDArray, bins: Any = 10, range: tuple[float, float] | None = None) -> Any:
     """Count the values of an array in bins.
 
     bins : int, the number of bins of equal width; or an NDArray with their edges. range : the outer edges for
-    equal bins, by default the smallest and the largest value. Returns the counts (int64) and the edges.
+    equal bins, by default the smallest and the largest value. Returns the counts and the edges.
     """
     if isinstance(bins, NDArray):
         return function("_histogram")(a, bins)
@@ -45,7 +45,7 @@ def histogram(a: NDArray, bins: Any = 10, range: tuple[float, float] | None = No
         raise ValueError(f"[histogram] bins: got {type(bins).__name__}, expected an int or an NDArray")
     if range is None:
         counts, edges = np.histogram(a.asnumpy(), bins=bins)
-        return [array(counts), array(edges)]
+        return array(counts), array(edges)
     return function("_histogram")(a, bin_cnt=int(bins), range=tuple(range))
 
 

@@ -25,15 +25,14 @@ def _numpy_key(key: Any) -> Any:
         return np.asarray([k.asscalar() if isinstance(k, NDArray) else k for k in key])
     if isinstance(key, np.ndarray) and key.dtype.kind == "f":
         return key.astype(np.int64)
+    if isinstance(key, bool):
+        return int(key)
     return key
 
 
 def _is_basic(key: Any) -> bool:
     keys = key if isinstance(key, tuple) else (key,)
-    return all(
-        isinstance(k, (int, np.integer, slice, type(None), type(Ellipsis))) and not isinstance(k, bool)
-        for k in keys
-    )
+    return all(isinstance(k, (int, np.integer, slice, type(None), type(Ellipsis))) for k in keys)
 
 
 def get(array: NDArray, key: Any) -> NDArray:
@@ -51,15 +50,21 @@ def get(array: NDArray, key: Any) -> NDArray:
         start, stop, _ = key.indices(handle.shape[0])
         return _wrap(handle.slice(start, max(start, stop)))
     key = _numpy_key(key)
+    basic = _is_basic(key)
     # What shares memory may be written through: that is for anybody.
-    result = (handle.view_numpy() if _is_basic(key) else handle.peek_numpy())[key]
-    if not isinstance(result, np.ndarray) or result.ndim == 0:
-        result = np.asarray(result).reshape(1)
-        if not _is_basic(key):
-            result = result.copy()
-    if _is_basic(key) and result.flags.c_contiguous and result.size:
+    result = (handle.view_numpy() if basic else handle.peek_numpy())[_with_ellipsis(key) if basic else key]
+    result = np.asarray(result)
+    if result.ndim == 0:
+        result = result.reshape(1)
+    if basic and result.flags.c_contiguous and result.size:
         return _wrap(_core.NDArray.from_numpy(result))
-    return _wrap(_core.NDArray.from_numpy(np.ascontiguousarray(result).copy()))
+    return _wrap(_core.NDArray.from_numpy(np.array(result, order="C")))
+
+
+def _with_ellipsis(key: Any) -> tuple:
+    """A basic index under which NumPy returns views even of single elements."""
+    keys = key if isinstance(key, tuple) else (key,)
+    return keys if any(k is Ellipsis for k in keys) else (*keys, Ellipsis)
 
 
 def put(array: NDArray, key: Any, value: Any) -> None:

@@ -115,6 +115,22 @@ class NDArray:
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
 
+    def to_dlpack_for_read(self) -> Any:
+        """Return a DLPack capsule over this memory."""
+        return self.__dlpack__()
+
+    def to_dlpack_for_write(self) -> Any:
+        """Return a DLPack capsule over this memory, which its receiver may write to."""
+        return self.__dlpack__()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("attach_grad", "backward", "grad"):
+            raise AttributeError(
+                f"[NDArray.{name}] symbind has no autograd: bind a symbol and call executor.backward(), or "
+                "use mx.mod.Module"
+            )
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
     def __bool__(self) -> bool:
         if self.size == 0:
             return False
@@ -414,13 +430,47 @@ def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> NDArray:
     return _wrap(_core.NDArray.from_numpy(ndarray))
 
 
+class _Capsule:
+    """A DLPack capsule in the form that NumPy takes: an object that hands it out."""
+
+    def __init__(self, capsule: Any) -> None:
+        self._capsule = capsule
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+class _Writable:
+    """Memory of a NumPy array that NumPy holds for read-only, as it does all memory of old capsules."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+        pointer = array.__array_interface__["data"][0]
+        self.__array_interface__ = {**array.__array_interface__, "data": (pointer, False)}
+
+
 def from_dlpack(dlpack: Any) -> NDArray:
-    """Make an array over the memory of anything that speaks DLPack on the CPU."""
-    return from_numpy(np.ascontiguousarray(np.from_dlpack(dlpack)))
+    """Make an array over the memory of a DLPack capsule, or of anything that speaks DLPack, on the CPU.
+
+    What does not lie side by side in memory is copied.
+    """
+    source = dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)
+    values = np.from_dlpack(source)
+    if not values.flags.writeable and values.size and values.flags.c_contiguous:
+        values = np.asarray(_Writable(values))
+    return from_numpy(np.ascontiguousarray(values))
 
 
 def to_dlpack_for_read(data: NDArray) -> Any:
     """Return a DLPack capsule over the memory of `data`."""
+    return data.__dlpack__()
+
+
+def to_dlpack_for_write(data: NDArray) -> Any:
+    """Return a DLPack capsule over the memory of `data`, which its receiver may write to."""
     return data.__dlpack__()
 
 

@@ -242,6 +242,22 @@ class Symbol:
         )
 
     # -- files -----------------------------------------------------------------------------------------------
+    def get_backend_symbol(self, backend: str) -> Symbol:
+        """Return a copy of this network: operators are fused when it is bound, not by rewriting the symbol.
+
+        Raises MXNetError unless `backend` is ``'MKLDNN'``, ``'MKLDNN_QUANTIZE'`` or ``'default'``.
+        """
+        if backend not in ("MKLDNN", "MKLDNN_QUANTIZE", "default"):
+            raise MXNetError(
+                f"[get_backend_symbol] unknown backend: got {backend!r}, expected 'MKLDNN', "
+                "'MKLDNN_QUANTIZE' or 'default'"
+            )
+        return self.__copy__()
+
+    def optimize_for(self, backend: str, args: Any = None, aux: Any = None, ctx: Any = None, **kwargs: Any):
+        """Return a copy of this network, which is optimized when it is bound, for any name of a backend."""
+        return self.__copy__()
+
     def tojson(self, remove_amp_cast: bool = True) -> str:
         """Return the graph as text in MXNet's symbol format."""
         return _core.symbol_to_json(self.handle, remove_amp_cast)
