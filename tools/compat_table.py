@@ -176,8 +176,8 @@ def full_page(modules: list[Area], classes: list[Area], operators: list[Area]) -
         "<!-- Written by tools/compat_table.py: do not edit. -->",
         "",
         "The public names of MXNet 1.9.1, and which of them symbind has. A name that is here works as in",
-        "MXNet; a name that is not here does not exist, so using it is an error at once. Gluon, `mx.autograd`,",
-        "`mx.np` and `mx.npx` are not here on purpose, and not listed.",
+        "MXNet; a name that is not here does not exist, so using it is an error at once. Gluon,",
+        "`mx.autograd`, `mx.np` and `mx.npx` are not here on purpose, and not listed.",
     ]
     for heading, group in (("Modules", modules), ("Members of classes", classes), ("Operators", operators)):
         lines += ["", f"## {heading}"]

@@ -1,6 +1,7 @@
 """Programs of one line about NDArray: statements, then an expression whose value is what matters.
 
-`record_ndarray.py` writes their values under MXNet 1.9.1 to a file; the tests compare those of symbind with it.
+`record_ndarray.py` writes their values under MXNet 1.9.1 to a file;
+the tests compare those of symbind with it.
 Left out is where MXNet answers a NumPy user with nonsense or an unrelated error, and symbind does as NumPy:
 boolean masks of NumPy, `==` with None, `float(array)`, arrays of shape (0,).
 """
