@@ -11,6 +11,7 @@ namespace symbind {
 void bind_ndarray(pybind11::module_& m);
 void bind_symbol(pybind11::module_& m);
 void bind_executor(pybind11::module_& m);
+void bind_custom(pybind11::module_& m);
 void bind_registry(pybind11::module_& m);
 void bind_serialize(pybind11::module_& m);
 

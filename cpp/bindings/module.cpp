@@ -17,6 +17,7 @@ PYBIND11_MODULE(_core, m) {
   bind_ndarray(m);
   bind_symbol(m);
   bind_executor(m);
+  bind_custom(m);
   bind_registry(m);
   bind_serialize(m);
   m.def(

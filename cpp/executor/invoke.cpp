@@ -120,7 +120,7 @@ std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& inputs,
     if (results[0].bytes() > 0) std::memmove(results[0].data(), inputs[0].data(), results[0].bytes());
   }
   for (const NDArray& a : results) a.mark_written();
-  for (int i : op.aux) inputs[i].mark_written();
+  for (int i : op.aux_list(params.get())) inputs[i].mark_written();
   for (size_t i = 0; i < out.size() && i < results.size(); ++i) {
     if (results[i].data() != out[i].data()) copy_ndarray(results[i], out[i]);
     results[i] = out[i];

@@ -123,12 +123,14 @@ Graph graph_from_symbol(const Symbol& symbol, std::vector<int32_t>* variables) {
     std::vector<EntryId> inputs;
     inputs.reserve(node->inputs.size());
     for (const NodeEntry& e : node->inputs) inputs.push_back({number.at(e.node.get()), e.index});
-    const int32_t id = graph.add_node(node->op, node->params, node->name, std::move(inputs));
+    ParamsPtr params = node->params;
+    if (node->op != nullptr && node->op->graph_params) params = node->op->graph_params(params);
+    const int32_t id = graph.add_node(node->op, std::move(params), node->name, std::move(inputs));
     number.emplace(node, id);
     if (node->op == nullptr) {
       if (variables != nullptr) variables->push_back(id);
     } else {
-      for (int i : node->op->aux) {
+      for (int i : node->op->aux_list(node->params.get())) {
         if (i < static_cast<int>(node->inputs.size()))
           graph.nodes[graph.nodes[id].inputs[i].node].is_aux = true;
       }

@@ -187,8 +187,8 @@ class GraphBuilder {
     for (size_t h = 0; h < graph_.heads.size(); ++h) {
       const JsonEntry& head = graph_.heads[h];
       const NodePtr& node = nodes_[head.node];
-      check(head.output < node->num_outputs(), "[symbol_from_json] ", c_.label, ": head ", h, " is output ",
-            head.output, " of node '", node->name, "', which has ", node->num_outputs());
+      check(head.output < node->num_file_outputs(), "[symbol_from_json] ", c_.label, ": head ", h,
+            " is output ", head.output, " of node '", node->name, "', which has ", node->num_file_outputs());
       symbol.outputs.push_back({node, static_cast<int32_t>(head.output)});
     }
     return symbol;
@@ -296,8 +296,8 @@ class GraphBuilder {
 
   NodeEntry input_entry(const JsonEntry& e) const {
     const NodePtr& input = nodes_[e.node];
-    check(e.output < input->num_outputs(), "an input is output ", e.output, " of node '", input->name,
-          "', which has ", input->num_outputs());
+    check(e.output < input->num_file_outputs(), "an input is output ", e.output, " of node '", input->name,
+          "', which has ", input->num_file_outputs());
     return {input, static_cast<int32_t>(e.output)};
   }
 

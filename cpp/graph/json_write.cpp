@@ -162,7 +162,7 @@ class GraphWriter {
       entries.push_back({i, e.index, updates_[i]});
     }
     if (node.op == nullptr) return entries;
-    for (int i : node.op->aux) {
+    for (int i : node.op->aux_list(node.params.get())) {
       if (i >= static_cast<int>(entries.size()) || node.inputs[i].node->op != nullptr) continue;
       entries[i].version = ++updates_[entries[i].node];
     }
@@ -189,8 +189,7 @@ class GraphWriter {
     std::vector<int64_t> first_output{0};
     for (size_t i = 0; i < order_.size(); ++i) {
       if (order_[i]->op == nullptr) variables.push_back(i);
-      const int own = order_[i]->op == nullptr ? 0 : order_[i]->op->traits.own_outputs;
-      first_output.push_back(first_output.back() + order_[i]->num_outputs() - own);
+      first_output.push_back(first_output.back() + order_[i]->num_file_outputs());
     }
     out_.key("arg_nodes");
     out_.numbers(variables);

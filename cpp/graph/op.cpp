@@ -37,8 +37,6 @@ std::vector<std::string> OpDef::output_list(const void* p) const {
   return names;
 }
 
-bool OpDef::is_aux(int input) const { return std::find(aux.begin(), aux.end(), input) != aux.end(); }
-
 bool OpDef::is_parameter(int input) const {
   static const std::string kNames[] = {"weight",     "bias",        "gamma",     "beta",
                                        "parameters", "moving_mean", "moving_var"};

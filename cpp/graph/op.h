@@ -113,6 +113,7 @@ struct OpDef {
   std::function<std::vector<std::string>(const void*)> input_names;  // null: the first num_inputs of `inputs`
   std::string num_args_key;
   std::vector<int> aux;  // inputs that are auxiliary states: written by training forward passes
+  std::function<std::vector<int>(const void*)> aux_inputs;  // null: `aux`
   // Variables made for inputs the user leaves out get these attributes ("__init__", ...), by input name.
   std::map<std::string, AttrMap> variable_attrs;
 
@@ -147,6 +148,9 @@ struct OpDef {
   // bias from (weight, [bias], its own inputs 1, 2, ...).
   std::function<int(const void* params, int ndim)> affine_axis;
   std::string affine_fold;
+  // For nodes that keep something between runs, which the programs of one executor share: makes the params of
+  // a node in a new graph. Null: the symbol's own.
+  std::function<ParamsPtr(const ParamsPtr&)> graph_params;
   // For operators that are a loss only under some attributes; null: traits.is_loss.
   std::function<bool(const void* params)> loss_when;
   OpTraits traits;
@@ -157,7 +161,7 @@ struct OpDef {
   int visible_output_count(const void* p) const;
   std::vector<std::string> input_list(const void* p) const;
   std::vector<std::string> output_list(const void* p) const;
-  bool is_aux(int input) const;
+  std::vector<int> aux_list(const void* p) const { return aux_inputs ? aux_inputs(p) : aux; }
   // Does this input hold what training learns, by its name (weight, bias, gamma, ...), rather than data?
   bool is_parameter(int input) const;
   bool is_loss(const void* p) const { return loss_when ? loss_when(p) : traits.is_loss; }

@@ -235,7 +235,7 @@ std::vector<std::string> list_inputs(const Symbol& symbol, InputKind kind) {
   std::unordered_set<const Node*> aux;
   for (const Node* node : order) {
     if (node->op == nullptr) continue;
-    for (int i : node->op->aux) {
+    for (int i : node->op->aux_list(node->params.get())) {
       if (i < static_cast<int>(node->inputs.size())) aux.insert(node->inputs[i].node.get());
     }
   }

@@ -35,6 +35,8 @@ struct Node {
   Node(const Node&) = default;
   ~Node();  // releases chains of any length without recursion
   int num_outputs() const { return op ? op->output_count(params.get()) : 1; }
+  // Those that a file may speak of: all but the engine's own.
+  int num_file_outputs() const { return num_outputs() - (op ? op->traits.own_outputs : 0); }
   int num_visible_outputs() const { return op ? op->visible_output_count(params.get()) : 1; }
 };
 

@@ -19,6 +19,7 @@ void register_convolution_ops();
 void register_copy_ops();
 void register_correlation_ops();
 void register_ctc_loss_ops();
+void register_custom_ops();
 void register_deconvolution_ops();
 void register_deformable_convolution_ops();
 void register_distributions_ops();
@@ -94,6 +95,7 @@ void register_all_ops() {
     register_copy_ops();
     register_correlation_ops();
     register_ctc_loss_ops();
+    register_custom_ops();
     register_deconvolution_ops();
     register_deformable_convolution_ops();
     register_distributions_ops();

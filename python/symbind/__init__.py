@@ -26,6 +26,7 @@ from . import (
     monitor,
     name,
     ndarray,
+    operator,
     optimizer,
     profiler,
     random,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import typing
-__all__: list[str] = ['Executor', 'MXNetError', 'NDArray', 'Symbol', 'copy_to', 'describe_op', 'group', 'has_onednn', 'invoke', 'list_ops', 'load_ndarrays', 'load_ndarrays_buffer', 'make_op', 'multi_update', 'ndarray_from_bytes', 'ndarray_to_bytes', 'next_random_stream', 'num_threads', 'profiler_events', 'random_state', 'save_ndarrays', 'seed', 'set_profiler', 'set_random_state', 'symbol_from_json', 'symbol_load', 'symbol_to_json', 'variable', 'visible_ops']
+__all__: list[str] = ['Executor', 'MXNetError', 'NDArray', 'Symbol', 'copy_to', 'describe_op', 'group', 'has_onednn', 'invoke', 'list_ops', 'load_ndarrays', 'load_ndarrays_buffer', 'make_op', 'multi_update', 'ndarray_from_bytes', 'ndarray_to_bytes', 'next_random_stream', 'num_threads', 'op_inputs', 'profiler_events', 'random_state', 'save_ndarrays', 'seed', 'set_custom_handler', 'set_profiler', 'set_random_state', 'symbol_from_json', 'symbol_load', 'symbol_to_json', 'variable', 'visible_ops']
 has_onednn: bool = True
 
 class Executor:
@@ -263,6 +263,11 @@ def num_threads() -> int:
     The number of OpenMP threads kernels may use.
     """
 
+def op_inputs(op: str, attrs: collections.abc.Mapping[str, str]) -> list[str]:
+    """
+    The names of the inputs that an operator has with these attributes.
+    """
+
 def profiler_events() -> list:
     """
     What was recorded since the last call: (operator, node, start, end, thread), times in nanoseconds.
@@ -281,6 +286,11 @@ def save_ndarrays(path: typing.Any, arrays: collections.abc.Sequence[NDArray], n
 def seed(seed: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Restarts the engine's random stream.
+    """
+
+def set_custom_handler(make_prop: collections.abc.Callable) -> None:
+    """
+    Sets the function (op_type, attributes) -> object that makes Custom operators.
     """
 
 def set_profiler(active: bool) -> None:

@@ -24,6 +24,7 @@ from .arithmetic import (
     subtract,
     true_divide,
 )
+from .custom import Custom
 from .functions import histogram, split_v2
 from .ndarray import (
     NDArray,

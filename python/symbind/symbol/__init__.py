@@ -15,6 +15,7 @@ from .creation import (
     var,
     zeros,
 )
+from .custom import Custom
 from .functions import histogram, split_v2
 from .symbol import Symbol
 
