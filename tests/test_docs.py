@@ -55,15 +55,26 @@ def test_example_of_the_readme_runs(tmp_path):
     assert (tmp_path / "line-symbol.json").exists() and (tmp_path / "line-0010.params").exists()
 
 
-def test_blocks_of_the_guide_run(tmp_path):
-    blocks = code_blocks((ROOT / "docs/guide.md").read_text(encoding="utf-8"), "python")
-    assert len(blocks) > 5
+def run_blocks(page: str, folder: Path) -> str:
+    """What the Python blocks of a page print, run one after the other."""
+    blocks = code_blocks((ROOT / "docs" / page).read_text(encoding="utf-8"), "python")
+    assert len(blocks) > 2
     program = "\n".join(blocks)
     env = {**os.environ, "PYTHONPATH": str(Path(symbind.__file__).parent.parent)}
     command = [sys.executable, "-c", program]
-    result = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert "fc1_weight" in result.stdout.splitlines()[-1], "the last block prints an error about fc1_weight"
+    return result.stdout
+
+
+def test_blocks_of_the_guide_run(tmp_path):
+    printed = run_blocks("guide.md", tmp_path)
+    assert "fc1_weight" in printed.splitlines()[-1], "the last block prints an error about fc1_weight"
+
+
+def test_blocks_of_the_page_about_modules_run(tmp_path):
+    assert "True True True" in run_blocks("module.md", tmp_path)
+    assert (tmp_path / "model-0005.params").exists()
 
 
 def test_compatibility_tables_are_current():

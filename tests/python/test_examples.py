@@ -51,3 +51,34 @@ def test_bucketing_lstm(tmp_path):
     assert len(held_out) == 3
     assert held_out[2] < held_out[1] < held_out[0] < 400
     assert (tmp_path / "results" / "bucketing_lstm.buckets").exists()
+
+
+def test_sequential_module(tmp_path):
+    printed = run(tmp_path, "sequential_module.py")
+    assert "shape of predictions: (330, 2)" in printed
+    assert float(re.search(r"held-out points: ([\d.]+)%", printed)[1]) > 95
+
+
+def test_python_loss(tmp_path):
+    printed = run(tmp_path, "python_loss.py")
+    right, wrong = map(float, re.search(r"right: ([\d.]+), wrong: ([\d.]+)", printed).groups())
+    assert right > 2 * wrong
+
+
+def test_several_contexts(tmp_path):
+    printed = run(tmp_path, "several_contexts.py")
+    assert "on each context: [12, 24, 12]" in printed
+    assert float(re.search(r"between the parameters: (\S+)", printed)[1]) < 1e-4
+
+
+def test_state_names(tmp_path):
+    printed = run(tmp_path, "state_names.py")
+    forgetful, counting = map(float, re.search(r"batch: ([\d.]+), .* on: ([\d.]+)", printed).groups())
+    assert forgetful > 1.2 > 1.01 > counting
+
+
+def test_shared_module(tmp_path):
+    printed = run(tmp_path, "shared_module.py")
+    chances = [float(number) for number in re.findall(r"right class has ([\d.]+)%", printed)]
+    assert len(chances) == 5
+    assert chances[-1] > chances[0] + 20

@@ -71,6 +71,35 @@ def test_labels_may_be_absent_at_prediction():
 
 
 @ours_only
+@pytest.mark.parametrize("contexts", [1, 2])
+def test_a_module_without_label_names(contexts):
+    """The label of the loss is not a parameter then: nothing has to be given for it."""
+    trained = bound()
+    module = mx.mod.Module(mlp(), label_names=None, context=[mx.cpu(i) for i in range(contexts)])
+    module.bind([("data", (4, 6))], for_training=False)
+    module.set_params(*trained.get_params())
+    assert sorted(module.get_params()[0]) == sorted(trained.get_params()[0])
+    data = np.random.RandomState(2).randn(8, 6).astype("float32")
+    expected = trained.predict(mx.io.NDArrayIter(data, batch_size=4)).asnumpy()
+    actual = module.predict(mx.io.NDArrayIter(data, batch_size=4)).asnumpy()
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+    one = mx.mod.Module(mlp(), label_names=None)
+    one.bind([("data", (1, 6))], for_training=False, shared_module=trained)
+    np.testing.assert_allclose(one.predict(data[:1]).asnumpy(), expected[:1], rtol=1e-6)
+    labelled = mx.mod.Module(mlp(), label_names=None)  # an iterator brings labels all the same
+    labelled.fit(data_iter(), num_epoch=1)
+    assert dict(labelled.score(data_iter(), "acc"))["accuracy"] > 0
+
+
+def test_a_parameter_that_is_called_label():
+    net = mx.sym.Variable("data") + mx.sym.Variable("my_label", shape=(1, 3), init=mx.init.One())
+    module = mx.mod.Module(net * mx.sym.Variable("w", shape=(1, 3)), label_names=None)
+    module.bind([("data", (1, 3))])
+    module.init_params(arg_params={"w": mx.nd.ones((1, 3))}, allow_missing=True)
+    assert module.get_params()[0]["my_label"].asnumpy().tolist() == [[1, 1, 1]]
+
+
+@ours_only
 def test_binding_without_labels():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -64,6 +64,13 @@ def with_shape(desc, shape) -> DataDesc:
     return DataDesc(desc.name, tuple(shape), desc.dtype, desc.layout)
 
 
+def unnamed_labels(symbol) -> list[str]:
+    """Arguments that are labels by their names, as losses name them, and that no initializer is meant for."""
+    labels = [name for name in symbol.list_arguments() if name.endswith("label")]
+    attributes = symbol.attr_dict() if labels else {}
+    return [name for name in labels if "__init__" not in attributes.get(name, {})]
+
+
 def resized_labels(label_shapes, data_shapes) -> list[DataDesc]:
     """Descriptions of labels for the batch size of `data_shapes`."""
     first = data_shapes[0] if isinstance(data_shapes[0], DataDesc) else DataDesc(*data_shapes[0])

@@ -10,7 +10,7 @@ from ..model import (
     load_checkpoint,
     save_checkpoint,
 )
-from .descriptions import _check_input_names, _parse_data_desc
+from .descriptions import _check_input_names, _parse_data_desc, unnamed_labels
 from .executor_group import DataParallelExecutorGroup
 from .module_computation import ModuleComputation
 
@@ -26,7 +26,7 @@ class Module(ModuleComputation):
     data_names : list of str
         Default ``('data',)``.
     label_names : list of str or None
-        Default ``('softmax_label',)``. None: no labels.
+        Default ``('softmax_label',)``. None: no labels; the losses' are no parameters either.
     logger : Logger
         Default the `logging` module.
     context : Context or list of Context
@@ -85,6 +85,8 @@ class Module(ModuleComputation):
         self._state_names = state_names
         self._fixed_param_names = fixed_param_names
         inputs = {*data_names, *label_names, *state_names}
+        if not label_names:
+            inputs.update(unnamed_labels(symbol))
         self._param_names = [name for name in symbol.list_arguments() if name not in inputs]
         self._aux_names = symbol.list_auxiliary_states()
         self._output_names = symbol.list_outputs()

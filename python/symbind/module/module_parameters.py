@@ -160,7 +160,7 @@ class ModuleParameters(BaseModule):
 
     def _fill(self, group):
         """Copies parameters that were loaded, or kept from an earlier bind, into new executors."""
-        # With label_names=None, for prediction, labels count as parameters; no checkpoint has them.
+        # Labels that go by other names than the module's count as parameters; no checkpoint has them.
         wanted = [n for n in group.param_names_in_order if not n.endswith("label")]
         missing = [n for n in wanted if n not in self._arg_params]
         missing += [n for n in self._aux_names if n not in self._aux_params]
