@@ -217,6 +217,13 @@ class Executor:
         count = int(np.prod(shape, dtype=np.int64))
         return _wrap(old.handle.reshape((old.size,)).slice(0, count).reshape(tuple(shape)))
 
+    def get_optimized_symbol(self) -> Any:
+        """Return the symbol that was bound: what the engine makes of it is a program and no symbol.
+
+        `debug_str` lists that program.
+        """
+        return self._symbol
+
     def debug_str(self) -> str:
         """Return one line per step of the compiled program, and the memory it uses."""
         outputs = "".join(f"\toutput[{i}]={name}\n" for i, name in enumerate(self._output_names))

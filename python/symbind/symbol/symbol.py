@@ -241,7 +241,11 @@ class Symbol:
             [dtype_from_flag(t) for t in aux_types],
         )
 
-    # -- files -----------------------------------------------------------------------------------------------
+    # -- other forms -----------------------------------------------------------------------------------------
+    def as_nd_ndarray(self) -> Symbol:
+        """Return the symbol: there is one kind of symbols here."""
+        return self
+
     def get_backend_symbol(self, backend: str) -> Symbol:
         """Return a copy of this network: operators are fused when it is bound, not by rewriting the symbol.
 
@@ -258,6 +262,7 @@ class Symbol:
         """Return a copy of this network, which is optimized when it is bound, for any name of a backend."""
         return self.__copy__()
 
+    # -- files -----------------------------------------------------------------------------------------------
     def tojson(self, remove_amp_cast: bool = True) -> str:
         """Return the graph as text in MXNet's symbol format."""
         return _core.symbol_to_json(self.handle, remove_amp_cast)
@@ -381,10 +386,10 @@ class Symbol:
         """Compute the outputs from arrays given by name."""
         return self.bind(current_context() if ctx is None else ctx, kwargs).forward()
 
-    def grad(self, wrt: list[str]) -> Symbol:
-        """Gradients come from `Executor.backward`; a symbol of its own is not made for them, as in MXNet."""
+    def gradient(self, wrt: list[str]) -> Symbol:
+        """Raise: gradients come from `Executor.backward`; as in MXNet, no symbol is made for them."""
         raise MXNetError(
-            "[Symbol.grad] gradients are computed by Executor.backward: bind the symbol and call it"
+            "[Symbol.gradient] gradients are computed by Executor.backward: bind the symbol and call it"
         )
 
     # -- operators that need values --------------------------------------------------------------------------
