@@ -423,3 +423,53 @@ def test_empty_update_changes_nothing():
         metric = mx.metric.create(name)
         metric.update([], [])
         assert math.isnan(metric.get()[1])
+
+
+class Lists(mx.metric.EvalMetric):
+    """A metric as they were written before there was `reset_local`."""
+
+    def __init__(self):
+        super().__init__("lists")
+
+    def reset(self):
+        self.sum_metric, self.num_inst = [0.0, 0.0], [0, 0]
+
+    def update(self, labels, preds):
+        for i, (label, pred) in enumerate(zip(labels, preds)):
+            self.sum_metric[i] += float((label == pred).sum())
+            self.num_inst[i] += label.size
+
+    def get(self):
+        return ["a", "b"], [s / n if n else -1 for s, n in zip(self.sum_metric, self.num_inst)]
+
+
+@ours_only
+def test_reset_local_of_metrics_that_keep_lists():
+    metric = Lists()
+    metric.update([np.ones(2), np.ones(3)], [np.ones(2), np.zeros(3)])
+    assert metric.get_name_value() == metric.get_global_name_value() == [("a", 1), ("b", 0)]
+    metric.reset_local()  # as Speedometer does
+    assert metric.get()[1] == [-1, -1]
+    metric.update([np.ones(1)], [np.ones(1)])
+    assert metric.get()[1] == [1, -1]
+
+    class CallsBack(Lists):
+        def reset(self):
+            self.reset_local()
+            super().reset()
+
+    assert CallsBack().get()[1] == [-1, -1]
+
+
+def test_global_values_of_a_metric_with_its_own_pairs():
+    class Pairs(mx.metric.EvalMetric):
+        def update(self, labels, preds):
+            pass
+
+        def get(self):
+            return zip(("a", 1), ("b", 2))
+
+        def get_name_value(self):
+            return [("a", 1), ("b", 2)]
+
+    assert Pairs("x").get_global_name_value() == [("a", 1), ("b", 2)]

@@ -38,6 +38,7 @@ class EvalMetric:
     sum_metric: float
     global_num_inst: float
     global_sum_metric: float
+    _resetting = False
 
     def __init__(
         self,
@@ -113,7 +114,18 @@ class EvalMetric:
         self.global_sum_metric = 0.0
 
     def reset_local(self) -> None:
-        """Forget everything but the global values."""
+        """Forget everything but the global values.
+
+        A metric that has none, and a `reset` of its own, was written before there was this method: lists
+        instead of numbers, say, which only its `reset` knows how to empty.
+        """
+        if not self._has_global_stats and type(self).reset is not EvalMetric.reset and not self._resetting:
+            self._resetting = True
+            try:
+                self.reset()  # which may call this method
+            finally:
+                self._resetting = False
+            return
         self.num_inst = 0
         self.sum_metric = 0.0
 
@@ -136,6 +148,8 @@ class EvalMetric:
 
     def get_global_name_value(self) -> list[tuple[str, Any]]:
         """Return a list of (name, value) of `get_global`."""
+        if not self._has_global_stats:
+            return self.get_name_value()
         return _pairs(*self.get_global())
 
 

@@ -12,9 +12,9 @@ from ..ndarray import NDArray
 from .training import BatchEndParam, _multiple_callbacks
 
 
-def _is_input(name: str) -> bool:
-    """Whether an argument is data or a label, and not a parameter, by its name."""
-    return name.endswith(("data", "label"))
+def _is_parameter(name: str) -> bool:
+    """Whether an argument must be a parameter, and cannot be a label, by its name."""
+    return name.endswith(("_weight", "_bias", "_gamma", "_beta", "_parameters"))
 
 
 def as_iter(X, y, batch_size: int, is_train: bool) -> io.DataIter:
@@ -77,8 +77,7 @@ class Prediction:
             executor = self.symbol.simple_bind(self.ctx[0], grad_req="null", type_dict=dtypes, **shapes)
             self._pred_exec = key, executor
         executor = self._pred_exec[1]
-        missing = [n for n in self.symbol.list_arguments() if n not in self.arg_params and not _is_input(n)]
-        missing = [n for n in missing if n not in shapes]
+        missing = [n for n in self.symbol.list_arguments() if _is_parameter(n) and n not in self.arg_params]
         if missing:
             raise ValueError(f"[FeedForward] arg_params has no parameter {missing[0]!r}")
         executor.copy_params_from(self.arg_params, self.aux_params, allow_extra_params=True)
