@@ -26,7 +26,8 @@ _LENGTH_BITS = 29
 _MAX_LENGTH = (1 << _LENGTH_BITS) - 1
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 _CHUNK_NAMES = ["a whole record", "a first chunk", "a middle chunk", "a last chunk"]
-_SCAN_BYTES = 1 << 20
+_SCAN_BYTES = 1 << 16
+_SMALL_RECORD = 1 << 13
 
 
 def _padding(length: int) -> int:
@@ -147,6 +148,14 @@ class RecordReader:
                 raise self._fail(begin, "the file ends before the last chunk of this record")
             first, size_hint = False, 4096
 
+    def head(self, offset: int, count: int) -> bytes:
+        """Return the first `count` bytes of the payload of the record at byte `offset`, or what it has."""
+        raw = os.pread(self._fd, _HEADER.size + count, offset)
+        flag, length = self._header(raw, offset)
+        if flag != _WHOLE or length < count:
+            return self.read_at(offset)[0][:count]
+        return raw[_HEADER.size :]
+
     def _read_exactly(self, count: int, offset: int) -> bytes:
         parts = []
         while count:
@@ -160,24 +169,48 @@ class RecordReader:
             offset += len(part)
         return b"".join(parts)
 
-    def offsets(self) -> np.ndarray:
-        """Find all records by going from header to header. Returns where they begin, as int64."""
-        starts = []
-        window, window_at, at, first = b"", 0, 0, True
-        while at < self.size:
+    def offsets(self, begin: int = 0, end: int | None = None) -> np.ndarray:
+        """Find the records that begin at bytes from `begin` up to `end`, by going from header to header.
+
+        Returns where they begin, as int64. `begin` may be any byte: the first record behind it is searched
+        for.
+        """
+        end = self.size if end is None else min(end, self.size)
+        at = self._first_record(begin) if begin else 0
+        starts: list[int] = []
+        window, window_at, first, step = b"", 0, True, 0
+        while at < end or not first:
+            if at >= self.size:
+                raise self._fail(starts[-1], "the file ends before the last chunk of this record")
             place = at - window_at
             if place + _HEADER.size > len(window):
-                window = os.pread(self._fd, _SCAN_BYTES if at - window_at < _SCAN_BYTES else 4096, at)
+                # Only where records are small is there something to gain from reading more than a header.
+                count = _SCAN_BYTES if step < _SMALL_RECORD else _HEADER.size
+                window = os.pread(self._fd, count, at)
                 window_at, place = at, 0
             flag, length = self._header(window[place : place + _HEADER.size], at)
             self._check_order(flag, at, first)
             if first:
                 starts.append(at)
             first = flag in (_WHOLE, _LAST)
-            at += _HEADER.size + length + _padding(length)
-        if not first:
-            raise self._fail(starts[-1], "the file ends before the last chunk of this record")
+            step = _HEADER.size + length + _padding(length)
+            at += step
         return np.array(starts, dtype=np.int64)
+
+    def _first_record(self, begin: int) -> int:
+        """Return where the first record from byte `begin` on begins, the file's size if there is none."""
+        at = begin + _padding(begin)
+        while at < self.size:
+            window = os.pread(self._fd, _SCAN_BYTES, at)
+            place = window.find(_MAGIC_BYTES)
+            while place >= 0 and place + _HEADER.size <= len(window):
+                flag = _HEADER.unpack_from(window, place)[1] >> _LENGTH_BITS
+                if place % 4 == 0 and flag in (_WHOLE, _FIRST):
+                    return at + place
+                place = window.find(_MAGIC_BYTES, place + 1)
+            # The next window begins with the words that could be a header cut by the end of this one.
+            at += max(len(window) - _HEADER.size, _HEADER.size) // 4 * 4
+        return self.size
 
 
 def read_index(path: str | os.PathLike, key_type: Any = int) -> list[tuple[Any, int]]:

@@ -3,6 +3,14 @@
 from .adapters import PrefetchingIter, ResizeIter
 from .csv_iter import CSVIter
 from .file_iter import MXDataIter
+from .image_record_iter import (
+    ImageDetRecordIter,
+    ImageRecordInt8Iter,
+    ImageRecordIter,
+    ImageRecordIter_v1,
+    ImageRecordUInt8Iter,
+    ImageRecordUInt8Iter_v1,
+)
 from .iterator import DataBatch, DataDesc, DataIter
 from .mnist import MNISTIter
 from .ndarray_iter import NDArrayIter
@@ -13,6 +21,12 @@ __all__ = [
     "DataBatch",
     "DataDesc",
     "DataIter",
+    "ImageDetRecordIter",
+    "ImageRecordInt8Iter",
+    "ImageRecordIter",
+    "ImageRecordIter_v1",
+    "ImageRecordUInt8Iter",
+    "ImageRecordUInt8Iter_v1",
     "MNISTIter",
     "MXDataIter",
     "NDArrayIter",

@@ -42,9 +42,10 @@ class SampleOrder:
         self._size, self._batch_size, self._round_batch = size, batch_size, round_batch
         self._draw = draw or np.arange
         self._last: np.ndarray | None = None
-        self._rewind()
+        self.restart()
 
-    def _rewind(self) -> None:
+    def restart(self) -> None:
+        """Begin a new pass through the samples."""
         self._order = self._draw(self._size)
         self._at = 0
         self._over = False  # whether samples of the next epoch were dealt out already
@@ -54,7 +55,7 @@ class SampleOrder:
         if self._over and self._at < self._size:
             self._over = False
         else:
-            self._rewind()
+            self.restart()
 
     def next(self) -> tuple[np.ndarray, int] | None:
         """Return the sample numbers of the next batch and how many fill it up, None after the last batch."""
@@ -64,7 +65,7 @@ class SampleOrder:
         pad = self._batch_size - len(batch)
         if pad and self._round_batch:
             while len(batch) < self._batch_size:
-                self._rewind()
+                self.restart()
                 batch = np.concatenate([batch, self._take(self._batch_size - len(batch))])
             self._over = True
         elif pad:
