@@ -1,6 +1,6 @@
 """Where a step goes: times by operator of one case, through the engine's own profiler.
 
-    python bench/profile_case.py resnet50 [--steps 6] [--nodes 20]
+    python bench/profile_case.py resnet50 [--steps 6] [--nodes 20] [--compute-dtype bfloat16]
 
 Runs in the Python that has symbind. Each line: share of the step, milliseconds a step, calls a step,
 operator; with --nodes also the slowest nodes. "outside" is what the step takes beyond its operators.
@@ -36,10 +36,11 @@ def main() -> None:
     )
     parser.add_argument("case", choices=sorted(n for n, c in CASES.items() if c.kind != "fit"))
     parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--compute-dtype", default="float32")
     parser.add_argument("--nodes", type=int, default=0, help="also the slowest nodes")
     options = parser.parse_args()
 
-    session = ModuleSession(symbind, CASES[options.case])
+    session = ModuleSession(symbind, CASES[options.case], compute_dtype=options.compute_dtype)
     session.run(2)
     start = time.perf_counter()
     session.run(options.steps)

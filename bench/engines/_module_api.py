@@ -28,7 +28,7 @@ class ModuleEngine:
 
 
 class ModuleSession(Session):
-    def __init__(self, mx: Any, case: Any) -> None:
+    def __init__(self, mx: Any, case: Any, **module_options: Any) -> None:
         super().__init__()
         self._mx, self._train = mx, case.kind == "train"
         net = case.net()
@@ -38,7 +38,10 @@ class ModuleSession(Session):
         self.metrics["build_s"] = time.perf_counter() - start
 
         self._module = mx.mod.Module(
-            symbol, data_names=["data"], label_names=["softmax_label"] if labelled else None
+            symbol,
+            data_names=["data"],
+            label_names=["softmax_label"] if labelled else None,
+            **module_options,
         )
         start = time.perf_counter()
         self._module.bind(

@@ -10,9 +10,14 @@
 
 namespace symbind {
 
+// What operators that can choose compute in, between tensors that users see as float32.
+enum class Compute : int8_t { kFloat32, kBfloat16 };
+
 // A memory layout other than row-major; only backends make and understand them.
 struct Layout {
   virtual ~Layout() = default;
+  // True when elements of a float32 tensor are held as bfloat16.
+  virtual bool bfloat16() const { return false; }
   virtual bool equals(const Layout& other) const = 0;
   virtual size_t bytes() const = 0;
   // True when there are elements that are not part of the tensor (channels rounded up to a block).
@@ -22,6 +27,8 @@ using LayoutPtr = std::shared_ptr<const Layout>;  // null: row-major
 inline bool same_layout(const LayoutPtr& a, const LayoutPtr& b) {
   return a == b || (a && b && a->equals(*b));
 }
+
+inline bool in_bfloat16(const LayoutPtr& layout) { return layout && layout->bfloat16(); }
 
 struct TensorDesc {
   Shape shape;

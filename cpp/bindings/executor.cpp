@@ -20,6 +20,12 @@ GradReq parse_grad_req(const std::string& word) {
   fail("grad_req: got '", word, "', expected 'write', 'add' or 'null'");
 }
 
+Compute parse_compute(const std::string& word) {
+  if (word == "float32") return Compute::kFloat32;
+  if (word == "bfloat16") return Compute::kBfloat16;
+  fail("compute_dtype: got '", word, "', expected 'float32' or 'bfloat16'");
+}
+
 std::vector<NDArray> arrays_or_empty(const py::list& list) {
   std::vector<NDArray> arrays;
   for (const py::handle item : list) arrays.push_back(item.is_none() ? NDArray{} : item.cast<NDArray>());
@@ -29,7 +35,8 @@ std::vector<NDArray> arrays_or_empty(const py::list& list) {
 std::unique_ptr<Executor> make_executor(const Symbol& symbol, int device_type, int device_id,
                                         const py::list& args, const py::list& grads,
                                         const std::vector<std::string>& reqs, const py::list& aux,
-                                        const Executor* shared, const py::list& output_memory) {
+                                        const Executor* shared, const py::list& output_memory,
+                                        const std::string& compute_dtype) {
   BindRequest request;
   request.symbol = symbol;
   request.context = {static_cast<DeviceType>(device_type), device_id};
@@ -39,6 +46,7 @@ std::unique_ptr<Executor> make_executor(const Symbol& symbol, int device_type, i
   request.aux = arrays_or_empty(aux);
   if (shared != nullptr) request.arena = shared->arena();
   request.output_memory = arrays_or_empty(output_memory);
+  request.compute = parse_compute(compute_dtype);
   py::gil_scoped_release release;
   return std::make_unique<Executor>(std::move(request));
 }
@@ -68,7 +76,8 @@ void bind_executor(py::module_& m) {
   py::class_<Executor>(m, "Executor", "A symbol bound to arrays.")
       .def(py::init(&make_executor), py::arg("symbol"), py::arg("device_type"), py::arg("device_id"),
            py::arg("args"), py::arg("grads"), py::arg("grad_reqs"), py::arg("aux"),
-           py::arg("shared").none(true), py::arg("output_memory") = py::list())
+           py::arg("shared").none(true), py::arg("output_memory") = py::list(),
+           py::arg("compute_dtype") = "float32")
       .def("forward", &Executor::forward, py::arg("is_train"), Release())
       .def("backward", &Executor::backward, py::arg("head_grads") = std::vector<NDArray>{}, Release())
       .def(

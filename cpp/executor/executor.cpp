@@ -95,6 +95,7 @@ Program& Executor::program(Mode mode) {
     options.is_train = mode == kTrain;
     options.observable = monitor_ != nullptr;
     options.random = &global_random();
+    options.compute = request_.compute;
     if (mode == kTrain) options.grad_reqs = request_.grad_reqs;
     programs_[mode] = compile(graph_, map_, options);
     for (int i : programs_[mode]->needed_head_grads) {

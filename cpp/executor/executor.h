@@ -21,6 +21,7 @@ struct BindRequest {
   ArenaPtr arena;                  // null: one of its own
   // For the outputs, where it is large enough; the others get memory of their own.
   std::vector<NDArray> output_memory;
+  Compute compute = Compute::kFloat32;
 };
 
 struct MemoryReport {

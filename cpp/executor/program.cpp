@@ -264,7 +264,7 @@ std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const Comp
       fuse(graph);
     }
     if (env_flag("SYMBIND_RECOMPUTE", true)) recompute(graph);
-    if (env_flag("SYMBIND_LAYOUT", true)) assign_layouts(graph, options.is_train);
+    if (env_flag("SYMBIND_LAYOUT", true)) assign_layouts(graph, options.is_train, options.compute);
     if (prepare) mark_prepared(graph);
   }
   MemoryRequest request;

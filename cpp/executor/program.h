@@ -42,6 +42,7 @@ struct CompileOptions {
   bool observable = false;         // for monitors: nothing is fused, every output is written
   std::vector<GradReq> grad_reqs;  // by argument; empty: no gradients
   RandomState* random = nullptr;
+  Compute compute = Compute::kFloat32;
 };
 
 // Numbers of the executor's arrays: arguments, auxiliary states, outputs, gradients (by argument), head

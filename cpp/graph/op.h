@@ -86,10 +86,12 @@ struct LayoutRequest {
   Span<TensorDesc> in;
   Span<TensorDesc> out;
   bool is_train;
+  Compute compute = Compute::kFloat32;  // what the operator should compute in, if it can
 };
 
 struct OpTraits {
   bool elementwise = false;                  // out[i] depends on in[*][i] alone, all of one shape
+  bool takes_bfloat16 = false;               // elementwise, and its kernel runs over bfloat16 layouts
   bool keeps_zero = false;                   // f(0) == 0, so it may run over the padding of blocked layouts
   bool identity_view = false;                // the output is the input's bytes under another shape
   bool random = false;                       // two equal nodes are not the same value

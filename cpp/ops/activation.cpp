@@ -49,6 +49,7 @@ void register_activation_ops() {
   };
   op.as_post_op = as_post_op;
   op.traits.elementwise = true;
+  op.traits.takes_bfloat16 = true;
   op.traits.inplace = {{0, 0}};
   op.gradient = [](GradContext& c) { return unary_of(c.params()).gradient(c); };
 }

@@ -145,7 +145,7 @@ Kernel forward(const KernelRequest& r) {
 void forward_layout(LayoutRequest& r) {
   const Params& p = as<Params>(r.params);
   const ConvGeometry g = geometry(p, r.in[0].shape, r.out[0].shape);
-  choose_conv_forward_layouts(g, r.is_train, r.in[0], r.in[1], r.out[0]);
+  choose_conv_forward_layouts(g, r.is_train, r.compute, r.in[0], r.in[1], r.out[0]);
   // A bias stays as it is; what a fused sum adds is like the result.
   for (size_t i = 2; i < r.in.size(); ++i) {
     r.in[i].layout = i == 2 && !p.no_bias ? nullptr : r.out[0].layout;
@@ -161,7 +161,7 @@ Kernel backward_data(const KernelRequest& r) {
 
 void backward_data_layout(LayoutRequest& r) {
   const ConvGeometry g = geometry(as<Params>(r.params), r.out[0].shape, r.in[0].shape);
-  choose_conv_backward_data_layouts(g, r.in[0], r.in[1], r.out[0]);
+  choose_conv_backward_data_layouts(g, r.compute, r.in[0], r.in[1], r.out[0]);
 }
 
 // Inputs out_grad, data; outputs the gradients of weight and bias.
@@ -183,7 +183,7 @@ Kernel backward_weight(const KernelRequest& r) {
 
 void backward_weight_layout(LayoutRequest& r) {
   const ConvGeometry g = geometry(as<Params>(r.params), r.in[1].shape, r.in[0].shape);
-  choose_conv_backward_weight_layouts(g, r.in[0], r.in[1], r.out[0]);
+  choose_conv_backward_weight_layouts(g, r.compute, r.in[0], r.in[1], r.out[0]);
 }
 
 std::vector<EntryId> gradient(GradContext& c) {

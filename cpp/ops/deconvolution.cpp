@@ -201,7 +201,8 @@ Kernel forward(const KernelRequest& r) {
 void forward_layout(LayoutRequest& r) {
   const Params& p = as<Params>(r.params);
   if (p.no_bias && r.out[0].shape.size() > 0) {
-    choose_conv_backward_data_layouts(geometry(p, r.in[0].shape, r.out[0].shape), r.in[0], r.in[1], r.out[0]);
+    choose_conv_backward_data_layouts(geometry(p, r.in[0].shape, r.out[0].shape), r.compute, r.in[0], r.in[1],
+                                      r.out[0]);
     return;
   }
   for (TensorDesc& d : r.in) d.layout = nullptr;
@@ -217,7 +218,7 @@ Kernel backward_data(const KernelRequest& r) {
 
 void backward_data_layout(LayoutRequest& r) {
   const ConvGeometry g = geometry(as<Params>(r.params), r.out[0].shape, r.in[0].shape);
-  choose_conv_forward_layouts(g, true, r.in[0], r.in[1], r.out[0]);
+  choose_conv_forward_layouts(g, true, r.compute, r.in[0], r.in[1], r.out[0]);
 }
 
 // Inputs out_grad, data; output the gradient of weight.
@@ -234,7 +235,7 @@ Kernel backward_weight(const KernelRequest& r) {
 
 void backward_weight_layout(LayoutRequest& r) {
   const ConvGeometry g = geometry(as<Params>(r.params), r.in[1].shape, r.in[0].shape);
-  choose_conv_backward_weight_layouts(g, r.in[1], r.in[0], r.out[0]);
+  choose_conv_backward_weight_layouts(g, r.compute, r.in[1], r.in[0], r.out[0]);
 }
 
 std::vector<EntryId> gradient(GradContext& c) {

@@ -23,8 +23,9 @@ inline OpDef& register_backward_op(const std::string& name, std::vector<std::str
 // y = map(inputs...) on tensors of one shape; inputs are those of the request.
 inline Kernel elementwise_kernel(const KernelRequest& r, const MapFn (&row)[kNumComputeTypes], Cost cost,
                                  const ConstantInput& constant = {}) {
-  return map_kernel(ElementMap(row, r.in[0].dtype, r.out[0].dtype), element_count(r.out[0]),
-                    static_cast<int>(r.in.size()), cost, constant);
+  ElementMap map(row, r.in[0].dtype, r.out[0].dtype);
+  if (in_bfloat16(r.out[0].layout)) map.hold_in_bfloat16();
+  return map_kernel(map, element_count(r.out[0]), static_cast<int>(r.in.size()), cost, constant);
 }
 
 // Builds a kernel for float32 and float64 tensors; others are converted: float16 to float32, integers to

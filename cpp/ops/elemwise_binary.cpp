@@ -67,6 +67,7 @@ void register_elemwise_binary_ops() {
     op.inputs = {"lhs", "rhs"};
     op.infer_shape = infer_same_shape;
     op.traits.elementwise = true;
+    op.traits.takes_bfloat16 = true;
     op.traits.keeps_zero = e.keeps_zero;
     if (e.op == Binary::kAdd) {
       op.as_post_op = [](const void*, PostOp& post_op) {
@@ -91,6 +92,7 @@ void register_elemwise_binary_ops() {
   grad_add.inputs = {"lhs", "rhs"};
   grad_add.infer_shape = infer_same_shape;
   grad_add.traits.elementwise = true;
+  grad_add.traits.takes_bfloat16 = true;
   grad_add.traits.keeps_zero = true;
   grad_add.traits.inplace = {{0, 0}, {1, 0}};
   grad_add.gradient = [](GradContext& c) -> std::vector<EntryId> { return {c.out_grad(0), c.out_grad(0)}; };
@@ -103,6 +105,7 @@ void register_elemwise_binary_ops() {
   for (const PartialEntry& e : kPartialTable) {
     OpDef& back = register_backward_op(e.name, {"out_grad", "lhs", "rhs"});
     back.traits.elementwise = true;
+    back.traits.takes_bfloat16 = true;
     back.traits.inplace = {{0, 0}, {1, 0}, {2, 0}};
     const BinaryGrad grad = e.grad;
     back.kernel = [grad](const KernelRequest& r) {

@@ -135,6 +135,7 @@ Kernel forward(const KernelRequest& r) {
 
 void forward_layout(LayoutRequest& r) {
   const PoolingSpec spec = spec_of(as<Params>(r.params), r.in[0].shape, r.out[0].shape);
+  if (in_bfloat16(r.in[0].layout)) r.in[0].layout = layout_like(r.in[0], r.in[0].shape);
   if (!pooling_takes_layout(spec, r.in[0])) r.in[0].layout = nullptr;
   r.out[0].layout = layout_like(r.in[0], r.out[0].shape);
   if (!r.out[0].layout) r.in[0].layout = nullptr;
@@ -151,6 +152,7 @@ void backward_layout(LayoutRequest& r) {
   // Data is larger than the gradient that arrives: its layout wins.
   TensorDesc data = r.out[0];
   data.layout = r.in.size() > 1 ? r.in[1].layout : layout_like(r.in[0], data.shape);
+  if (in_bfloat16(data.layout)) data.layout = layout_like(data, data.shape);
   if (!pooling_takes_layout(spec, data)) data.layout = nullptr;
   const LayoutPtr small = layout_like(data, r.in[0].shape);
   if (!small) data.layout = nullptr;

@@ -81,6 +81,7 @@ void add_gradient(OpDef& op, const Entry& e) {
   };
   OpDef& back = register_backward_op(backward, {"out_grad", from_input ? "data" : "output"});
   back.traits.elementwise = true;
+  back.traits.takes_bfloat16 = true;
   back.traits.inplace = {{0, 0}, {1, 0}};
   if (e.op == Unary::kRelu) {
     back.as_post_op_gradient = [](const void*, PostOp& post_op) {
@@ -111,6 +112,7 @@ void register_unary_math_ops() {
     op.doc = concat(e.doc, " Elementwise.");
     op.infer_shape = infer_same_shape;
     op.traits.elementwise = true;
+    op.traits.takes_bfloat16 = true;
     op.traits.keeps_zero = e.keeps_zero;
     op.traits.inplace = {{0, 0}};
     const Unary function = e.op;

@@ -8,9 +8,11 @@ namespace {
 
 struct LayoutPass {
   const Graph& graph;
-  Graph next;
-  std::vector<EntryId> moved;                   // by old entry: the entry of `next`
-  std::vector<std::vector<EntryId>> reordered;  // by new entry: its copies in other layouts
+  const bool is_train;
+  const Compute compute;
+  Graph next{};
+  std::vector<EntryId> moved{};                   // by old entry: the entry of `next`
+  std::vector<std::vector<EntryId>> reordered{};  // by new entry: its copies in other layouts
 
   EntryId in_layout(EntryId e, const LayoutPtr& wanted, bool in_backward) {
     if (same_layout(next.layouts[next.entry(e)], wanted)) return e;
@@ -37,6 +39,7 @@ struct LayoutPass {
   bool shared_layout(const GraphNode& node, const std::vector<TensorDesc>& in, LayoutPtr& layout) const {
     if (!node.op->traits.elementwise || in.empty() || in[0].layout == nullptr) return false;
     if (in[0].layout->padded() && !node.op->traits.keeps_zero) return false;
+    if (in[0].layout->bfloat16() && !node.op->traits.takes_bfloat16) return false;
     for (const TensorDesc& d : in) {
       if (!same_layout(d.layout, in[0].layout) || d.shape != in[0].shape || d.dtype != in[0].dtype)
         return false;
@@ -45,7 +48,7 @@ struct LayoutPass {
     return true;
   }
 
-  void visit(size_t old_id, bool is_train) {
+  void visit(size_t old_id) {
     GraphNode node = graph.nodes[old_id];
     std::vector<TensorDesc> in, out;
     for (EntryId& e : node.inputs) {
@@ -58,7 +61,7 @@ struct LayoutPass {
     }
     LayoutPtr shared;
     if (node.op != nullptr && node.op->layout) {
-      LayoutRequest request{node.params.get(), in, out, is_train};
+      LayoutRequest request{node.params.get(), in, out, is_train, compute};
       node.op->layout(request);
     } else if (node.op != nullptr && shared_layout(node, in, shared)) {
       for (TensorDesc& d : out) d.layout = d.dtype == in[0].dtype ? shared : nullptr;
@@ -88,13 +91,14 @@ struct LayoutPass {
 
 }  // namespace
 
-void assign_layouts(Graph& graph, bool is_train) {
+void assign_layouts(Graph& graph, bool is_train, Compute compute) {
   bool any = false;
   for (const GraphNode& node : graph.nodes) any = any || (node.op != nullptr && node.op->layout);
   if (!any) return;
-  LayoutPass pass{graph, {}, std::vector<EntryId>(graph.num_entries()), {}};
+  LayoutPass pass{graph, is_train, compute};
+  pass.moved.resize(graph.num_entries());
   // Reorders are inserted before their first reader, so forward nodes never wait for backward ones.
-  for (size_t id = 0; id < graph.nodes.size(); ++id) pass.visit(id, is_train);
+  for (size_t id = 0; id < graph.nodes.size(); ++id) pass.visit(id);
   for (EntryId e : graph.outputs) {
     const EntryId to = pass.moved[graph.entry(e)];
     pass.next.outputs.push_back(pass.in_layout(to, nullptr, pass.next.nodes[to.node].in_backward));

@@ -35,8 +35,8 @@ void fuse(Graph& graph);
 void recompute(Graph& graph);
 
 // Chooses layouts through OpDef::layout and puts `_reorder` nodes where they differ. Outputs end up
-// row-major.
-void assign_layouts(Graph& graph, bool is_train);
+// row-major. Operators that can compute in `compute` take and make float32 tensors held that way.
+void assign_layouts(Graph& graph, bool is_train, Compute compute);
 
 // Marks variables that are read as weights, biases and the like, and as nothing else; before passes that
 // insert nodes.

@@ -35,11 +35,13 @@ class Executor:
         shared: Executor | None = None,
         group2ctx: dict[str, Context] | None = None,
         output_memory: Sequence[NDArray] = (),
+        compute_dtype: str = "float32",
     ) -> None:
         self._symbol = symbol
         self._ctx = ctx
         self._grad_req = grad_reqs
         self._group2ctx = group2ctx
+        self._compute_dtype = compute_dtype
         #: Context of every node in a ctx_group. All contexts are the same processor: it is the arrays' only.
         self.placement = place_groups(symbol.attr_dict(), group2ctx) if group2ctx else {}
         self.arg_arrays = args
@@ -55,6 +57,7 @@ class Executor:
             [a.handle for a in aux],
             None if shared is None else shared.handle,  # type: ignore[arg-type]  # None is meant
             [array.handle for array in output_memory],
+            compute_dtype,
         )
         self.outputs = [self._output(i, handle) for i, handle in enumerate(self.handle.outputs())]
         self._arg_names = symbol.list_arguments()
@@ -206,7 +209,17 @@ class Executor:
             if tuple(shape) != old.shape and not partial_shaping:
                 raise AssertionError(f'[Executor.reshape] Shape of unspecified array aux:"{name}" changed')
             aux.append(old if tuple(shape) == old.shape else zeros(shape, self._ctx, old.dtype))
-        made = Executor(self._symbol, self._ctx, args, grads, self._grad_req, aux, self, self._group2ctx)
+        made = Executor(
+            self._symbol,
+            self._ctx,
+            args,
+            grads,
+            self._grad_req,
+            aux,
+            self,
+            self._group2ctx,
+            compute_dtype=self._compute_dtype,
+        )
         if self._monitor_callback is not None:
             made.set_monitor_callback(self._monitor_callback, self._monitor_all)
         return made

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "backend/cpu/isa.h"
@@ -76,6 +77,25 @@ struct WorkspacePlan {
   }
 };
 
+struct Bfloat16 {
+  uint16_t bits;
+};
+template <class T>
+T widened(T x) {
+  return x;
+}
+inline float widened(Bfloat16 x) {
+  const uint32_t bits = uint32_t{x.bits} << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+// Which of KernelTable::norm.
+template <class T, class S>
+constexpr int norm_index() {
+  return sizeof(T) == 8 ? 1 : sizeof(S) == 2 ? 2 : 0;
+}
+
 // Sums of all pieces, added in order into those of the first.
 inline void join(double* first, int64_t stride, int64_t pieces, int64_t n) {
   for (int64_t p = 1; p < pieces; ++p) {
@@ -84,7 +104,8 @@ inline void join(double* first, int64_t stride, int64_t pieces, int64_t n) {
   }
 }
 
-template <class T>
+// T: what is computed in and arrays per channel are; S: what data is held in.
+template <class T, class S>
 struct Forward {
   BatchNormSpec spec;
   Split split;
@@ -93,7 +114,7 @@ struct Forward {
   PerChannel<T> coefficients;        // mean, scale, bias; mean starts as the shift of the sums
 
   Forward(const BatchNormSpec& s, const ChannelView& view, size_t& workspace)
-      : spec(s), split(view), fns(kernels().norm[sizeof(T) == 8]) {
+      : spec(s), split(view), fns(kernels().norm[norm_index<T, S>()]) {
     WorkspacePlan plan(view);
     sums = plan.arrays<double>(split.by_channel ? 1 : split.pieces);
     squares = plan.arrays<double>(split.by_channel ? 1 : split.pieces);
@@ -102,13 +123,15 @@ struct Forward {
   }
 
   struct Pointers {
-    const T *x, *gamma, *beta, *moving_mean, *moving_var;
-    T *y, *mean, *inv_std;
+    const S* x;
+    const T *gamma, *beta, *moving_mean, *moving_var;
+    S* y;
+    T *mean, *inv_std;
   };
 
   void operator()(void* const* in, void* const* out, void* workspace) {
-    const Pointers p{static_cast<const T*>(in[0]), static_cast<const T*>(in[1]), static_cast<const T*>(in[2]),
-                     static_cast<const T*>(in[3]), static_cast<const T*>(in[4]), static_cast<T*>(out[0]),
+    const Pointers p{static_cast<const S*>(in[0]), static_cast<const T*>(in[1]), static_cast<const T*>(in[2]),
+                     static_cast<const T*>(in[3]), static_cast<const T*>(in[4]), static_cast<S*>(out[0]),
                      static_cast<T*>(out[1]),      static_cast<T*>(out[2])};
     const int64_t block = split.view.block, channels = split.view.padded_channels();
     if (spec.global_stats) {
@@ -139,7 +162,8 @@ struct Forward {
   void start(const Pointers& p, void* workspace, int64_t begin, int64_t end) const {
     const ChannelView& v = split.view;
     T* shift = coefficients.at(workspace, 0);
-    for (int64_t c = begin; c < end; ++c) shift[c] = p.x[c / v.block * v.inner * v.block + c % v.block];
+    for (int64_t c = begin; c < end; ++c)
+      shift[c] = widened(p.x[c / v.block * v.inner * v.block + c % v.block]);
   }
   void clear(void* workspace, int64_t piece, int64_t begin, int64_t end) const {
     std::fill(sums.at(workspace, piece) + begin, sums.at(workspace, piece) + end, 0.0);
@@ -206,7 +230,7 @@ struct Forward {
   }
 };
 
-template <class T>
+template <class T, class S>
 struct Backward {
   BatchNormSpec spec;
   Split split;
@@ -215,7 +239,7 @@ struct Backward {
   PerChannel<T> coefficients;  // a, b, c, mean, scale, bias
 
   Backward(const BatchNormSpec& s, const ChannelView& view, size_t& workspace)
-      : spec(s), split(view), fns(kernels().norm[sizeof(T) == 8]) {
+      : spec(s), split(view), fns(kernels().norm[norm_index<T, S>()]) {
     WorkspacePlan plan(view);
     sums = plan.arrays<double>(split.by_channel ? 1 : split.pieces);
     dots = plan.arrays<double>(split.by_channel ? 1 : split.pieces);
@@ -224,14 +248,17 @@ struct Backward {
   }
 
   struct Pointers {
-    const T *dy, *x, *gamma, *beta, *mean, *inv_std;
-    T *moving_mean, *moving_var, *dx, *dgamma, *dbeta;
+    const S *dy, *x;
+    const T *gamma, *beta, *mean, *inv_std;
+    T *moving_mean, *moving_var;
+    S* dx;
+    T *dgamma, *dbeta;
   };
 
   void operator()(void* const* in, void* const* out, void* workspace) {
-    const Pointers p{static_cast<const T*>(in[0]), static_cast<const T*>(in[1]), static_cast<const T*>(in[2]),
+    const Pointers p{static_cast<const S*>(in[0]), static_cast<const S*>(in[1]), static_cast<const T*>(in[2]),
                      static_cast<const T*>(in[3]), static_cast<const T*>(in[4]), static_cast<const T*>(in[5]),
-                     static_cast<T*>(in[6]),       static_cast<T*>(in[7]),       static_cast<T*>(out[0]),
+                     static_cast<T*>(in[6]),       static_cast<T*>(in[7]),       static_cast<S*>(out[0]),
                      static_cast<T*>(out[1]),      static_cast<T*>(out[2])};
     const int64_t block = split.view.block, channels = split.view.padded_channels();
     if (split.by_channel) {
@@ -327,7 +354,7 @@ struct Backward {
   }
 };
 
-template <template <class> class Op>
+template <template <class, class> class Op>
 Kernel make(const BatchNormSpec& spec, const TensorDesc& data) {
   ChannelView view;
   check(view_channels(data, spec.axis, view),
@@ -335,11 +362,15 @@ Kernel make(const BatchNormSpec& spec, const TensorDesc& data) {
   if (view.size() == 0) return make_kernel([](void* const*, void* const*, void*) {});
   size_t workspace = 0;
   if (data.dtype == DType::kFloat64) {
-    Op<double> op(spec, view, workspace);
+    Op<double, double> op(spec, view, workspace);
     return make_kernel(std::move(op), workspace);
   }
   check(data.dtype == DType::kFloat32, "[BatchNorm] expected a floating dtype, got ", dtype_name(data.dtype));
-  Op<float> op(spec, view, workspace);
+  if (in_bfloat16(data.layout)) {
+    Op<float, Bfloat16> op(spec, view, workspace);
+    return make_kernel(std::move(op), workspace);
+  }
+  Op<float, float> op(spec, view, workspace);
   return make_kernel(std::move(op), workspace);
 }
 

@@ -20,6 +20,15 @@ bool use_onednn([[maybe_unused]] const ConvGeometry& g, [[maybe_unused]] DType d
 #endif
 }
 
+#if SYMBIND_ONEDNN
+// The layouts of a channels-last convolution are those of its tensors as they are.
+bool chooses_layouts(const ConvGeometry& g, DType dtype) { return use_onednn(g, dtype) && !g.channels_last; }
+
+bool in_bfloat16(const ConvGeometry& g, Compute compute) {
+  return compute == Compute::kBfloat16 && onednn::takes_bfloat16(g);
+}
+#endif
+
 }  // namespace
 
 bool conv_takes_sums([[maybe_unused]] DType dtype) {
@@ -118,40 +127,47 @@ Kernel make_conv_backward_weight(const ConvGeometry& g, const TensorDesc& out_gr
 }
 
 void choose_conv_forward_layouts([[maybe_unused]] const ConvGeometry& g, [[maybe_unused]] bool is_train,
-                                 TensorDesc& data, TensorDesc& weight, TensorDesc& out) {
+                                 [[maybe_unused]] Compute compute, TensorDesc& data, TensorDesc& weight,
+                                 TensorDesc& out) {
   data.layout = weight.layout = out.layout = nullptr;
 #if SYMBIND_ONEDNN
-  // The layouts of a channels-last convolution are those of its tensors as they are.
-  if (use_onednn(g, data.dtype) && !g.channels_last) {
-    onednn::choose_conv_forward_layouts(g, is_train, data, weight, out);
-    if (!in_blocks_of_16(data) || !in_blocks_of_16(out)) return;
-    const WinogradSpec spec = plan_winograd(g, WinogradPass::kForward, !is_train);
-    if (spec.tile > 0) weight.layout = is_train ? nullptr : winograd_weight_layout(spec);
-  }
+  if (!chooses_layouts(g, data.dtype)) return;
+  if (in_bfloat16(g, compute) && onednn::choose_conv_forward_layouts(g, is_train, compute, data, weight, out))
+    return;
+  onednn::choose_conv_forward_layouts(g, is_train, Compute::kFloat32, data, weight, out);
+  if (!in_blocks_of_16(data) || !in_blocks_of_16(out)) return;
+  const WinogradSpec spec = plan_winograd(g, WinogradPass::kForward, !is_train);
+  if (spec.tile > 0) weight.layout = is_train ? nullptr : winograd_weight_layout(spec);
 #endif
 }
 
-void choose_conv_backward_data_layouts([[maybe_unused]] const ConvGeometry& g, TensorDesc& out_grad,
+void choose_conv_backward_data_layouts([[maybe_unused]] const ConvGeometry& g,
+                                       [[maybe_unused]] Compute compute, TensorDesc& out_grad,
                                        TensorDesc& weight, TensorDesc& data_grad) {
   out_grad.layout = weight.layout = data_grad.layout = nullptr;
 #if SYMBIND_ONEDNN
-  if (use_onednn(g, out_grad.dtype) && !g.channels_last) {
-    onednn::choose_conv_backward_data_layouts(g, out_grad, weight, data_grad);
-    if (!in_blocks_of_16(out_grad) || !in_blocks_of_16(data_grad)) return;
-    if (plan_winograd(g, WinogradPass::kBackwardData, false).tile > 0) weight.layout = nullptr;
-  }
+  if (!chooses_layouts(g, out_grad.dtype)) return;
+  if (in_bfloat16(g, compute) &&
+      onednn::choose_conv_backward_data_layouts(g, compute, out_grad, weight, data_grad))
+    return;
+  onednn::choose_conv_backward_data_layouts(g, Compute::kFloat32, out_grad, weight, data_grad);
+  if (!in_blocks_of_16(out_grad) || !in_blocks_of_16(data_grad)) return;
+  if (plan_winograd(g, WinogradPass::kBackwardData, false).tile > 0) weight.layout = nullptr;
 #endif
 }
 
-void choose_conv_backward_weight_layouts([[maybe_unused]] const ConvGeometry& g, TensorDesc& out_grad,
+void choose_conv_backward_weight_layouts([[maybe_unused]] const ConvGeometry& g,
+                                         [[maybe_unused]] Compute compute, TensorDesc& out_grad,
                                          TensorDesc& data, TensorDesc& weight_grad) {
   out_grad.layout = data.layout = weight_grad.layout = nullptr;
 #if SYMBIND_ONEDNN
-  if (use_onednn(g, out_grad.dtype) && !g.channels_last) {
-    onednn::choose_conv_backward_weight_layouts(g, out_grad, data, weight_grad);
-    if (!in_blocks_of_16(out_grad) || !in_blocks_of_16(data)) return;
-    if (plan_winograd(g, WinogradPass::kBackwardWeight, false).tile > 0) weight_grad.layout = nullptr;
-  }
+  if (!chooses_layouts(g, out_grad.dtype)) return;
+  if (in_bfloat16(g, compute) &&
+      onednn::choose_conv_backward_weight_layouts(g, compute, out_grad, data, weight_grad))
+    return;
+  onednn::choose_conv_backward_weight_layouts(g, Compute::kFloat32, out_grad, data, weight_grad);
+  if (!in_blocks_of_16(out_grad) || !in_blocks_of_16(data)) return;
+  if (plan_winograd(g, WinogradPass::kBackwardWeight, false).tile > 0) weight_grad.layout = nullptr;
 #endif
 }
 

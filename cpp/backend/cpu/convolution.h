@@ -39,13 +39,13 @@ Kernel make_conv_backward_data(const ConvGeometry& g, const TensorDesc& out_grad
 Kernel make_conv_backward_weight(const ConvGeometry& g, const TensorDesc& out_grad, const TensorDesc& data,
                                  const TensorDesc& weight_grad, const TensorDesc* bias_grad);
 
-// The layouts that the kernels above are fastest with, given those in which the inputs arrive. They change
-// the `layout` of every tensor they are given.
-void choose_conv_forward_layouts(const ConvGeometry& g, bool is_train, TensorDesc& data, TensorDesc& weight,
-                                 TensorDesc& out);
-void choose_conv_backward_data_layouts(const ConvGeometry& g, TensorDesc& out_grad, TensorDesc& weight,
-                                       TensorDesc& data_grad);
-void choose_conv_backward_weight_layouts(const ConvGeometry& g, TensorDesc& out_grad, TensorDesc& data,
-                                         TensorDesc& weight_grad);
+// The layouts that the kernels above are fastest with, computing in `compute` where this machine can. They
+// change the `layout` of every tensor they are given.
+void choose_conv_forward_layouts(const ConvGeometry& g, bool is_train, Compute compute, TensorDesc& data,
+                                 TensorDesc& weight, TensorDesc& out);
+void choose_conv_backward_data_layouts(const ConvGeometry& g, Compute compute, TensorDesc& out_grad,
+                                       TensorDesc& weight, TensorDesc& data_grad);
+void choose_conv_backward_weight_layouts(const ConvGeometry& g, Compute compute, TensorDesc& out_grad,
+                                         TensorDesc& data, TensorDesc& weight_grad);
 
 }  // namespace symbind

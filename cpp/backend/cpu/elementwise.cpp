@@ -55,6 +55,13 @@ ElementMap::ElementMap(const MapFn (&row)[kNumComputeTypes], DType in, DType out
   direct_ = load_ == nullptr && store_ == nullptr;
 }
 
+void ElementMap::hold_in_bfloat16() {
+  load_ = kernels().from_bfloat16;
+  store_ = kernels().to_bfloat16;
+  in_size_ = out_size_ = 2;
+  direct_ = false;
+}
+
 void ElementMap::run_converted(const void* a, const void* b, const void* c, void* y, int64_t n,
                                unsigned scalars) const {
   alignas(64) char buffers[4][kChunk * 8];
@@ -108,8 +115,9 @@ ScalarValue scalar_value(DType type, double first, double second) {
 }
 
 int64_t element_count(const TensorDesc& desc) {
-  return desc.layout ? static_cast<int64_t>(desc.layout->bytes() / dtype_size(desc.dtype))
-                     : desc.shape.size();
+  if (!desc.layout) return desc.shape.size();
+  const size_t size = desc.layout->bfloat16() ? 2 : dtype_size(desc.dtype);
+  return static_cast<int64_t>(desc.layout->bytes() / size);
 }
 
 namespace {

@@ -17,8 +17,8 @@ struct ChannelView {
 // False when the layout orders memory in another way.
 bool view_channels(const TensorDesc& tensor, int axis, ChannelView& view);
 
-// The layout of `tensor` for another shape of the same rank and channels (axis 1); null when there is none of
-// the kind.
+// The layout of `tensor` for another shape of the same rank and channels (axis 1), in float32; null when
+// there is none of the kind.
 LayoutPtr layout_like(const TensorDesc& tensor, const Shape& shape);
 
 // One input, one output of the same shape and dtype, each in its own layout (row-major, or one of a backend

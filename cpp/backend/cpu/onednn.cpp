@@ -15,6 +15,7 @@ struct OneDnnLayout : Layout {
     return o != nullptr && o->desc == desc;
   }
   size_t bytes() const override { return desc.get_size(); }
+  bool bfloat16() const override { return desc.get_data_type() == dnnl::memory::data_type::bf16; }
   bool padded() const override { return desc.get_dims() != desc.get_padded_dims(); }
   Desc desc;
 };
@@ -33,6 +34,11 @@ void must(dnnl_status_t status, const char* what) {
 
 }  // namespace
 
+bool has_isa(dnnl::cpu_isa isa) {
+  const auto wanted = static_cast<unsigned>(isa);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
+}
+
 bool enabled() { return env_flag("SYMBIND_ONEDNN_RUNTIME", true); }
 
 const dnnl::engine& engine() {
@@ -48,7 +54,9 @@ Desc row_major(const dnnl::memory::dims& dims) {
   return Desc(dims, dnnl::memory::data_type::f32, strides);
 }
 
-Desc any_format(const dnnl::memory::dims& dims) { return Desc(dims, dnnl::memory::data_type::f32, Tag::any); }
+Desc any_format(const dnnl::memory::dims& dims, dnnl::memory::data_type type) {
+  return Desc(dims, type, Tag::any);
+}
 
 Desc desc_of(const TensorDesc& tensor) {
   if (const Desc* desc = layout_desc(tensor.layout)) return *desc;
@@ -58,7 +66,8 @@ Desc desc_of(const TensorDesc& tensor) {
 LayoutPtr layout_of(const Desc& desc) {
   // Strides of dimensions of one element mean nothing: compare the others.
   const auto dims = desc.get_dims(), strides = desc.get_strides(), expected = row_major(dims).get_strides();
-  bool plain = desc.get_inner_nblks() == 0 && desc.get_padded_dims() == dims;
+  bool plain = desc.get_inner_nblks() == 0 && desc.get_padded_dims() == dims &&
+               desc.get_data_type() == dnnl::memory::data_type::f32;
   for (size_t i = 0; plain && i < dims.size(); ++i) plain = dims[i] == 1 || strides[i] == expected[i];
   if (plain) return nullptr;
   return std::make_shared<OneDnnLayout>(desc);

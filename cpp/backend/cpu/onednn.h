@@ -19,15 +19,17 @@ using Tag = dnnl::memory::format_tag;
 // False when SYMBIND_ONEDNN_RUNTIME=0. Read at every bind, so that one process can compare both paths.
 bool enabled();
 const dnnl::engine& engine();
+// Does oneDNN use these instructions here?
+bool has_isa(dnnl::cpu_isa isa);
 
 dnnl::memory::dims dims_of(const Shape& shape);
 // float32 in the tensor's own layout (row-major when it has none).
 Desc desc_of(const TensorDesc& tensor);
 Desc row_major(const dnnl::memory::dims& dims);
 // The primitive chooses the format.
-Desc any_format(const dnnl::memory::dims& dims);
+Desc any_format(const dnnl::memory::dims& dims, dnnl::memory::data_type type = dnnl::memory::data_type::f32);
 
-// The descriptor as an engine layout; null when it is row-major.
+// The descriptor as an engine layout; null when it is row-major float32.
 LayoutPtr layout_of(const Desc& desc);
 // The descriptor behind a layout; null for row-major.
 const Desc* layout_desc(const LayoutPtr& layout);

@@ -9,6 +9,7 @@ namespace symbind::onednn {
 namespace {
 
 using Dims = dnnl::memory::dims;
+using Type = dnnl::memory::data_type;
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 // The tensors of a convolution in oneDNN's terms.
@@ -16,8 +17,13 @@ struct Problem {
   Dims data, weight, bias, out;  // logical order: channels second
   Dims stride, dilate, pad;
   bool channels_last;
+  Type type;         // of data and out
+  Type weight_type;  // gradients of weights are float32
 
-  explicit Problem(const ConvGeometry& g) : channels_last(g.channels_last) {
+  explicit Problem(const ConvGeometry& g, Compute compute = Compute::kFloat32, bool weight_grad = false)
+      : channels_last(g.channels_last),
+        type(compute == Compute::kBfloat16 ? Type::bf16 : Type::f32),
+        weight_type(weight_grad ? Type::f32 : type) {
     data = {g.batch, g.in_channels};
     out = {g.batch, g.out_channels};
     weight =
@@ -50,13 +56,17 @@ struct Problem {
   Desc plain_data() const { return plain(data, 1); }
   Desc plain_out() const { return plain(out, 1); }
   Desc plain_weight() const { return plain(weight, weight.size() == data.size() ? 1 : 2); }
-  Desc any_weight() const { return any_format(weight); }
+  Desc any_weight() const { return any_format(weight, weight_type); }
   Desc bias_desc() const { return row_major(bias); }
 };
 
 Desc given(const TensorDesc& tensor, const Desc& plain) {
   const Desc* desc = layout_desc(tensor.layout);
   return desc != nullptr ? *desc : plain;
+}
+
+Compute held_as(const TensorDesc& tensor) {
+  return in_bfloat16(tensor.layout) ? Compute::kBfloat16 : Compute::kFloat32;
 }
 
 // What the primitive is asked for: either formats of its own choice or those that the layout pass settled.
@@ -67,10 +77,13 @@ struct Formats {
 Tag channels_last_tag(size_t dims) { return dims == 3 ? Tag::nwc : dims == 4 ? Tag::nhwc : Tag::ndhwc; }
 
 Tag blocked_tag(size_t dims) { return dims == 3 ? Tag::nCw16c : dims == 4 ? Tag::nChw16c : Tag::nCdhw16c; }
+
 bool has_avx512() {
-  static const bool found = (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) &
-                             static_cast<unsigned>(dnnl::cpu_isa::avx512_core)) ==
-                            static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  static const bool found = has_isa(dnnl::cpu_isa::avx512_core);
+  return found;
+}
+bool has_bfloat16() {
+  static const bool found = has_isa(dnnl::cpu_isa::avx512_core_bf16);
   return found;
 }
 
@@ -82,18 +95,16 @@ Formats preferred(const ConvGeometry& g, const Problem& p) {
   const bool ragged = g.in_channels % 16 != 0 || g.out_channels % 16 != 0;
   if (g.groups == 1 && ragged && g.in_channels > 3) {
     const Tag tag = channels_last_tag(p.data.size());
-    const auto f32 = dnnl::memory::data_type::f32;
-    return {Desc(p.data, f32, tag), p.any_weight(), Desc(p.out, f32, tag)};
+    return {Desc(p.data, p.type, tag), p.any_weight(), Desc(p.out, p.type, tag)};
   }
   // One blocked format for all activations: what primitives would choose on their own differs between layers
   // and directions, and a reorder between two of them costs more than the better choice saves (measured on
   // ResNet-50: 353 ms forward in blocks, 368 ms as chosen, of which the reorders are not part).
   if (g.groups == 1 && !ragged && has_avx512()) {
     const Tag tag = blocked_tag(p.data.size());
-    const auto f32 = dnnl::memory::data_type::f32;
-    return {Desc(p.data, f32, tag), p.any_weight(), Desc(p.out, f32, tag)};
+    return {Desc(p.data, p.type, tag), p.any_weight(), Desc(p.out, p.type, tag)};
   }
-  return {any_format(p.data), p.any_weight(), any_format(p.out)};
+  return {any_format(p.data, p.type), p.any_weight(), any_format(p.out, p.type)};
 }
 
 Formats settled(const ConvGeometry& g, const Problem& p, const TensorDesc& data, const TensorDesc& weight,
@@ -124,7 +135,8 @@ bool is_reference(const PrimitiveDesc& pd) {
 
 // Backward descriptors ask for a forward one as a hint; its formats do not bind them.
 ForwardDesc hint(const Problem& p) {
-  return forward_desc(p, {any_format(p.data), p.any_weight(), any_format(p.out)}, false, true, attributes());
+  const Formats any{any_format(p.data, p.type), any_format(p.weight, p.type), any_format(p.out, p.type)};
+  return forward_desc(p, any, false, true, attributes());
 }
 
 BackwardDataDesc backward_data_desc(const Problem& p, const Formats& f) {
@@ -148,7 +160,7 @@ bool takes_conv(const ConvGeometry& g) {
 Kernel make_conv_forward(const ConvGeometry& g, const TensorDesc& data, const TensorDesc& weight,
                          bool has_bias, const TensorDesc& out_tensor, Span<const PostOp> post_ops,
                          bool is_train) {
-  const Problem p(g);
+  const Problem p(g, held_as(data));
   const Formats formats = settled(g, p, data, weight, out_tensor);
   ForwardDesc pd = forward_desc(p, formats, has_bias, is_train, attributes(post_ops), true);
   if (pd && is_reference(pd) && !data.layout && !weight.layout && !out_tensor.layout) return {};
@@ -189,7 +201,7 @@ Kernel make_conv_forward(const ConvGeometry& g, const TensorDesc& data, const Te
 
 Kernel make_conv_backward_data(const ConvGeometry& g, const TensorDesc& out_grad, const TensorDesc& weight,
                                const TensorDesc& data_grad) {
-  const Problem p(g);
+  const Problem p(g, held_as(out_grad));
   const BackwardDataDesc pd = backward_data_desc(p, settled(g, p, data_grad, weight, out_grad));
   if (is_reference(pd) && !out_grad.layout && !weight.layout && !data_grad.layout) return {};
   KernelBuilder builder;
@@ -206,7 +218,7 @@ Kernel make_conv_backward_data(const ConvGeometry& g, const TensorDesc& out_grad
 
 Kernel make_conv_backward_weight(const ConvGeometry& g, const TensorDesc& out_grad, const TensorDesc& data,
                                  const TensorDesc& weight_grad, bool has_bias) {
-  const Problem p(g);
+  const Problem p(g, held_as(data), true);
   const BackwardWeightDesc pd = backward_weight_desc(p, settled(g, p, data, weight_grad, out_grad), has_bias);
   if (is_reference(pd) && !out_grad.layout && !data.layout && !weight_grad.layout) return {};
   KernelBuilder builder;
@@ -231,34 +243,39 @@ Kernel make_conv_backward_weight(const ConvGeometry& g, const TensorDesc& out_gr
   return builder.build();
 }
 
-void choose_conv_forward_layouts(const ConvGeometry& g, bool is_train, TensorDesc& data, TensorDesc& weight,
-                                 TensorDesc& out) {
-  const Problem p(g);
-  const ForwardDesc pd = forward_desc(p, preferred(g, p), false, is_train, attributes());
-  if (is_reference(pd)) return;
+bool takes_bfloat16(const ConvGeometry& g) { return !g.channels_last && has_bfloat16(); }
+
+bool choose_conv_forward_layouts(const ConvGeometry& g, bool is_train, Compute compute, TensorDesc& data,
+                                 TensorDesc& weight, TensorDesc& out) {
+  const Problem p(g, compute);
+  const ForwardDesc pd = forward_desc(p, preferred(g, p), false, is_train, attributes(), true);
+  if (!pd || is_reference(pd)) return false;
   data.layout = layout_of(pd.src_desc());
   weight.layout = layout_of(pd.weights_desc());
   out.layout = layout_of(pd.dst_desc());
+  return true;
 }
 
-void choose_conv_backward_data_layouts(const ConvGeometry& g, TensorDesc& out_grad, TensorDesc& weight,
-                                       TensorDesc& data_grad) {
-  const Problem p(g);
+bool choose_conv_backward_data_layouts(const ConvGeometry& g, Compute compute, TensorDesc& out_grad,
+                                       TensorDesc& weight, TensorDesc& data_grad) {
+  const Problem p(g, compute);
   const BackwardDataDesc pd = backward_data_desc(p, preferred(g, p));
-  if (is_reference(pd)) return;
+  if (is_reference(pd)) return false;
   out_grad.layout = layout_of(pd.diff_dst_desc());
   weight.layout = layout_of(pd.weights_desc());
   data_grad.layout = layout_of(pd.diff_src_desc());
+  return true;
 }
 
-void choose_conv_backward_weight_layouts(const ConvGeometry& g, TensorDesc& out_grad, TensorDesc& data,
-                                         TensorDesc& weight_grad) {
-  const Problem p(g);
+bool choose_conv_backward_weight_layouts(const ConvGeometry& g, Compute compute, TensorDesc& out_grad,
+                                         TensorDesc& data, TensorDesc& weight_grad) {
+  const Problem p(g, compute, true);
   const BackwardWeightDesc pd = backward_weight_desc(p, preferred(g, p), false);
-  if (is_reference(pd)) return;
+  if (is_reference(pd)) return false;
   out_grad.layout = layout_of(pd.diff_dst_desc());
   data.layout = layout_of(pd.src_desc());
   weight_grad.layout = layout_of(pd.diff_weights_desc());
+  return true;
 }
 
 }  // namespace symbind::onednn

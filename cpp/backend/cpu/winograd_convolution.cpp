@@ -64,8 +64,9 @@ WinogradSpec plan_winograd(const ConvGeometry& g, WinogradPass pass, bool transf
 
 bool in_blocks_of_16(const TensorDesc& tensor) {
   ChannelView view;
-  return tensor.dtype == DType::kFloat32 && tensor.layout && tensor.shape.ndim() == 4 &&
-         view_channels(tensor, 1, view) && view.block == 16 && view.blocks * 16 == tensor.shape[1];
+  return tensor.dtype == DType::kFloat32 && tensor.layout && !tensor.layout->bfloat16() &&
+         tensor.shape.ndim() == 4 && view_channels(tensor, 1, view) && view.block == 16 &&
+         view.blocks * 16 == tensor.shape[1];
 }
 
 LayoutPtr winograd_weight_layout(const WinogradSpec& spec) { return std::make_shared<WinogradWeights>(spec); }

@@ -127,6 +127,8 @@ class Binder:
         By context.
     pool : ArrayPool, optional
         Where inputs and outputs are, shared with other binders; default new arrays.
+    compute_dtype : str
+        'float32' or 'bfloat16', as for `Module`.
     """
 
     def __init__(
@@ -140,6 +142,7 @@ class Binder:
         grad_req,
         group2ctxs,
         pool=None,
+        compute_dtype="float32",
     ):
         self.symbol = symbol
         self.contexts = contexts
@@ -152,6 +155,7 @@ class Binder:
         attributes = symbol.attr_dict() if any(group2ctxs) else {}
         self.placements = [place_groups(attributes, of_context) for of_context in group2ctxs]
         self.pool = pool
+        self.compute_dtype = compute_dtype
         self.arg_names = symbol.list_arguments()
         self.aux_names = symbol.list_auxiliary_states()
 
@@ -243,6 +247,7 @@ class Binder:
             base,
             self.group2ctxs[i],
             self.pool.outputs(i) if self.pool is not None else (),
+            self.compute_dtype,
         )
         if self.pool is not None:
             self.pool.keep_outputs(i, executor.outputs)

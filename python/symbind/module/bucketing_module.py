@@ -9,7 +9,7 @@ from .. import context as _context
 from ..initializer import Uniform
 from .bucketing_files import load_buckets, save_buckets
 from .current_bucket import CurrentBucket
-from .descriptions import _check_input_names, with_shape
+from .descriptions import _check_input_names, check_compute_dtype, with_shape
 from .module import Module
 from .pool import ArrayPool
 
@@ -29,7 +29,7 @@ class BucketingModule(CurrentBucket):
     default_bucket_key : any hashable object
         The bucket that is bound first and holds the parameters: its symbol must have all of them. The largest
         one is a good choice.
-    logger, context, work_load_list, fixed_param_names, state_names, group2ctxs, compression_params
+    logger, context, work_load_list, fixed_param_names, state_names, group2ctxs, compression_params, compute_dtype
         As for `Module`.
     """
 
@@ -44,6 +44,7 @@ class BucketingModule(CurrentBucket):
         state_names=None,
         group2ctxs=None,
         compression_params=None,
+        compute_dtype=None,
     ):
         super().__init__(logger=logger)
         if default_bucket_key is None:
@@ -63,6 +64,7 @@ class BucketingModule(CurrentBucket):
             "state_names": state_names,
             "group2ctxs": group2ctxs,
             "compression_params": compression_params,
+            "compute_dtype": check_compute_dtype("BucketingModule", compute_dtype),
         }
         symbol, data_names, label_names = self._call_sym_gen(default_bucket_key)
         _check_input_names(symbol, data_names or [], "data", True)

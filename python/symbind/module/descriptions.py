@@ -25,6 +25,14 @@ def _check_input_names(symbol, names, typename, throw):
         warnings.warn(message, stacklevel=3)
 
 
+def check_compute_dtype(owner, compute_dtype):
+    """'float32' (for None) or 'bfloat16', from a name or a dtype that has one; else raises ValueError."""
+    name = "float32" if compute_dtype is None else getattr(compute_dtype, "__name__", str(compute_dtype))
+    if name not in ("float32", "bfloat16"):
+        raise ValueError(f"[{owner}] compute_dtype: got {compute_dtype!r}, expected 'float32' or 'bfloat16'")
+    return name
+
+
 def _check_names_match(data_names, data_shapes, name, throw):
     """Checks that described names are the expected ones, in any order; else raises or warns."""
     actual = [desc[0] for desc in data_shapes]

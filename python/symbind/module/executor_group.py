@@ -79,6 +79,7 @@ class DataParallelExecutorGroup(BatchLoading):
         state_names=None,
         group2ctxs=None,
         pool=None,
+        compute_dtype="float32",
     ):
         self.symbol = symbol
         self.contexts = contexts
@@ -114,6 +115,7 @@ class DataParallelExecutorGroup(BatchLoading):
             self.grad_req,
             self.group2ctxs,
             pool,
+            compute_dtype,
         )
         self._kept: OrderedDict[Any, Bound] = OrderedDict()
         self._monitors: list[Any] = []

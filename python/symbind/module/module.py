@@ -10,7 +10,7 @@ from ..model import (
     load_checkpoint,
     save_checkpoint,
 )
-from .descriptions import _check_input_names, _parse_data_desc, unnamed_labels
+from .descriptions import _check_input_names, _parse_data_desc, check_compute_dtype, unnamed_labels
 from .executor_group import DataParallelExecutorGroup
 from .module_computation import ModuleComputation
 
@@ -41,6 +41,10 @@ class Module(ModuleComputation):
         Context of each ``ctx_group``.
     compression_params : dict, optional
         Gradient compression of the store, such as ``{'type': '2bit', 'threshold': 0.5}``.
+    compute_dtype : str, optional
+        ``'bfloat16'``: convolutions, and what lies between them, compute in bfloat16 on processors that have
+        instructions for it (AVX512-BF16; others go on in float32). Parameters, gradients, inputs and outputs
+        stay float32. Default ``'float32'``.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Module(ModuleComputation):
         state_names=None,
         group2ctxs=None,
         compression_params=None,
+        compute_dtype=None,
     ):
         super().__init__(logger=logger)
         contexts = [context] if isinstance(context, _context.Context) else list(context)
@@ -80,6 +85,7 @@ class Module(ModuleComputation):
         self._work_load_list = work_load_list
         self._group2ctxs = group2ctxs
         self._compression_params = compression_params
+        self._compute_dtype = check_compute_dtype("Module", compute_dtype)
         self._data_names = data_names
         self._label_names = label_names
         self._state_names = state_names
@@ -250,6 +256,7 @@ class Module(ModuleComputation):
             group2ctxs=self._group2ctxs,
             state_names=self._state_names,
             pool=self._pool,
+            compute_dtype=self._compute_dtype,
         )
         if shared_module is None and self.params_initialized:
             self._fill(group)

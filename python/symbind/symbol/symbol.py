@@ -377,10 +377,11 @@ class Symbol:
         shared: Any,
         group2ctx: Any,
         output_memory: Sequence = (),
+        compute_dtype: str = "float32",
     ) -> Any:
         from ..executor import Executor
 
-        return Executor(self, ctx, args, grads, reqs, aux, shared, group2ctx, output_memory)
+        return Executor(self, ctx, args, grads, reqs, aux, shared, group2ctx, output_memory, compute_dtype)
 
     def eval(self, ctx: Context | None = None, **kwargs: Any) -> list:
         """Compute the outputs from arrays given by name."""

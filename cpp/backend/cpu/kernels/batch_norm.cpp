@@ -1,6 +1,7 @@
 // Normalisation per channel. Memory bounds these loops: statistics take one pass over the data (sums of x -
 // shift and of its square, with a shift near the mean, so that the difference of the two keeps its digits),
 // the result another.
+#include "backend/cpu/kernels/bfloat16.h"
 #include "backend/cpu/kernels/kernels.h"
 
 namespace symbind {
@@ -24,6 +25,20 @@ constexpr int64_t kRun = 1024;  // elements whose sums may stay in the element t
 template <class T, int W>
 inline Vec<T, W> load(const T* p) {
   return *reinterpret_cast<const Vec<T, W>*>(p);
+}
+
+template <int W>
+inline Vec<float, W> load_as(const Bfloat16* p) {
+  const Vec<uint16_t, W> half = *reinterpret_cast<const Vec<uint16_t, W>*>(p);
+  return reinterpret_cast<Vec<float, W>>(__builtin_convertvector(half, Vec<uint32_t, W>) << 16);
+}
+template <int W>
+inline Vec<float, W> load_as(const float* p) {
+  return load<float, W>(p);
+}
+template <int W>
+inline Vec<double, W> load_as(const double* p) {
+  return load<double, W>(p);
 }
 
 template <class T, int W>
@@ -62,9 +77,9 @@ inline void for_columns(int64_t n, F&& f) {
   for (; j < n; ++j) f.template run<1, 1>(j);
 }
 
-template <class T>
+template <class T, class S>
 struct MomentColumns {
-  const T* x;
+  const S* x;
   int64_t rows, stride;
   const T* shift;
   double *sum, *square;
@@ -76,10 +91,10 @@ struct MomentColumns {
       s[i] = q[i] = Vec<T, W>{};
       k[i] = load<T, W>(shift + j + i * W);
     }
-    const T* p = x + j;
+    const S* p = x + j;
     for (int64_t r = 0; r < rows; ++r, p += stride) {
       for (int i = 0; i < K; ++i) {
-        const Vec<T, W> d = load<T, W>(p + i * W) - k[i];
+        const Vec<T, W> d = load_as<W>(p + i * W) - k[i];
         s[i] += d;
         q[i] += d * d;
       }
@@ -93,23 +108,23 @@ struct MomentColumns {
   }
 };
 
-template <class T>
+template <class T, class S>
 void column_moments(const void* x, int64_t rows, int64_t n, int64_t stride, const void* shift, double* sum,
                     double* square) {
   for (int64_t r = 0; r < rows; r += kRows) {
-    MomentColumns<T> f{static_cast<const T*>(x) + r * stride,
-                       rows - r < kRows ? rows - r : kRows,
-                       stride,
-                       static_cast<const T*>(shift),
-                       sum,
-                       square};
+    MomentColumns<T, S> f{static_cast<const S*>(x) + r * stride,
+                          rows - r < kRows ? rows - r : kRows,
+                          stride,
+                          static_cast<const T*>(shift),
+                          sum,
+                          square};
     for_columns<T>(n, f);
   }
 }
 
-template <class T>
+template <class T, class S>
 void line_moments(const void* data, int64_t n, double shift, double* sum, double* square) {
-  const T* x = static_cast<const T*>(data);
+  const S* x = static_cast<const S*>(data);
   const T k = static_cast<T>(shift);
   double total = 0, total_square = 0;
   for (int64_t begin = 0; begin < n; begin += kRun) {
@@ -117,7 +132,7 @@ void line_moments(const void* data, int64_t n, double shift, double* sum, double
     T s = 0, q = 0;
 #pragma omp simd reduction(+ : s, q)
     for (int64_t i = begin; i < end; ++i) {
-      const T d = x[i] - k;
+      const T d = widen(x[i]) - k;
       s += d;
       q += d * d;
     }
@@ -128,26 +143,26 @@ void line_moments(const void* data, int64_t n, double shift, double* sum, double
   *square += total_square;
 }
 
-template <class T>
+template <class T, class S>
 void line_apply(const void* data, void* result, int64_t n, double mean, double scale, double bias, bool relu,
                 double slope) {
-  const T* x = static_cast<const T*>(data);
-  T* y = static_cast<T*>(result);
+  const S* x = static_cast<const S*>(data);
+  S* y = static_cast<S*>(result);
   const T m = static_cast<T>(mean), a = static_cast<T>(scale), b = static_cast<T>(bias),
           low = static_cast<T>(slope);
   if (relu) {
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) {
-      const T v = (x[i] - m) * a + b;
-      y[i] = v > 0 ? v : v * low;
+      const T v = (widen(x[i]) - m) * a + b;
+      y[i] = Narrow<S>::f(v > 0 ? v : v * low);
     }
   } else {
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - m) * a + b;
+    for (int64_t i = 0; i < n; ++i) y[i] = Narrow<S>::f((widen(x[i]) - m) * a + b);
   }
 }
 
-template <class T>
+template <class T, class S>
 void column_apply(const void* data, void* result, int64_t rows, int64_t n, int64_t stride, const void* mean,
                   const void* scale, const void* bias, bool relu, double slope) {
   const T* m = static_cast<const T*>(mean);
@@ -155,24 +170,24 @@ void column_apply(const void* data, void* result, int64_t rows, int64_t n, int64
   const T* b = static_cast<const T*>(bias);
   const T low = static_cast<T>(slope);
   for (int64_t r = 0; r < rows; ++r) {
-    const T* x = static_cast<const T*>(data) + r * stride;
-    T* y = static_cast<T*>(result) + r * stride;
+    const S* x = static_cast<const S*>(data) + r * stride;
+    S* y = static_cast<S*>(result) + r * stride;
     if (relu) {
 #pragma omp simd
       for (int64_t j = 0; j < n; ++j) {
-        const T v = (x[j] - m[j]) * a[j] + b[j];
-        y[j] = v > 0 ? v : v * low;
+        const T v = (widen(x[j]) - m[j]) * a[j] + b[j];
+        y[j] = Narrow<S>::f(v > 0 ? v : v * low);
       }
     } else {
 #pragma omp simd
-      for (int64_t j = 0; j < n; ++j) y[j] = (x[j] - m[j]) * a[j] + b[j];
+      for (int64_t j = 0; j < n; ++j) y[j] = Narrow<S>::f((widen(x[j]) - m[j]) * a[j] + b[j]);
     }
   }
 }
 
-template <class T>
+template <class T, class S>
 struct GradSumColumns {
-  const T *dy, *x;
+  const S *dy, *x;
   int64_t rows, stride;
   const T *mean, *scale, *bias;
   bool relu;
@@ -186,8 +201,8 @@ struct GradSumColumns {
     for (int64_t r = 0; r < rows; ++r) {
       for (int i = 0; i < K; ++i) {
         const int64_t at = j + i * W;
-        const Vec<T, W> v = load<T, W>(x + r * stride + at) - load<T, W>(mean + at);
-        const Vec<T, W> g = masked<T, W>(load<T, W>(dy + r * stride + at), v, load<T, W>(scale + at),
+        const Vec<T, W> v = load_as<W>(x + r * stride + at) - load<T, W>(mean + at);
+        const Vec<T, W> g = masked<T, W>(load_as<W>(dy + r * stride + at), v, load<T, W>(scale + at),
                                          load<T, W>(bias + at), relu, slope);
         s[i] += g;
         d[i] += g * v;
@@ -202,31 +217,31 @@ struct GradSumColumns {
   }
 };
 
-template <class T>
+template <class T, class S>
 void column_grad_sums(const void* dy, const void* x, int64_t rows, int64_t n, int64_t stride,
                       const void* mean, const void* scale, const void* bias, bool relu, double slope,
                       double* sum, double* dot) {
   for (int64_t r = 0; r < rows; r += kRows) {
-    GradSumColumns<T> f{static_cast<const T*>(dy) + r * stride,
-                        static_cast<const T*>(x) + r * stride,
-                        rows - r < kRows ? rows - r : kRows,
-                        stride,
-                        static_cast<const T*>(mean),
-                        static_cast<const T*>(scale),
-                        static_cast<const T*>(bias),
-                        relu,
-                        static_cast<T>(slope),
-                        sum,
-                        dot};
+    GradSumColumns<T, S> f{static_cast<const S*>(dy) + r * stride,
+                           static_cast<const S*>(x) + r * stride,
+                           rows - r < kRows ? rows - r : kRows,
+                           stride,
+                           static_cast<const T*>(mean),
+                           static_cast<const T*>(scale),
+                           static_cast<const T*>(bias),
+                           relu,
+                           static_cast<T>(slope),
+                           sum,
+                           dot};
     for_columns<T>(n, f);
   }
 }
 
-template <class T>
+template <class T, class S>
 void line_grad_sums(const void* grad, const void* data, int64_t n, double mean, double scale, double bias,
                     bool relu, double slope, double* sum, double* dot) {
-  const T* dy = static_cast<const T*>(grad);
-  const T* x = static_cast<const T*>(data);
+  const S* dy = static_cast<const S*>(grad);
+  const S* x = static_cast<const S*>(data);
   const T m = static_cast<T>(mean), a = static_cast<T>(scale), b = static_cast<T>(bias),
           low = static_cast<T>(slope);
   double total = 0, total_dot = 0;
@@ -235,8 +250,8 @@ void line_grad_sums(const void* grad, const void* data, int64_t n, double mean, 
     T s = 0, d = 0;
 #pragma omp simd reduction(+ : s, d)
     for (int64_t i = begin; i < end; ++i) {
-      const T centred = x[i] - m;
-      const T g = masked1(dy[i], centred, a, b, relu, low);
+      const T centred = widen(x[i]) - m;
+      const T g = masked1(widen(dy[i]), centred, a, b, relu, low);
       s += g;
       d += g * centred;
     }
@@ -247,26 +262,27 @@ void line_grad_sums(const void* grad, const void* data, int64_t n, double mean, 
   *dot += total_dot;
 }
 
-template <class T>
+template <class T, class S>
 void line_grad_apply(const void* grad, const void* data, void* result, int64_t n, double a, double b,
                      double c, double mean, double scale, double bias, bool relu, double slope) {
-  const T* dy = static_cast<const T*>(grad);
-  const T* x = static_cast<const T*>(data);
-  T* dx = static_cast<T*>(result);
+  const S* dy = static_cast<const S*>(grad);
+  const S* x = static_cast<const S*>(data);
+  S* dx = static_cast<S*>(result);
   const T ta = static_cast<T>(a), tb = static_cast<T>(b), tc = static_cast<T>(c), m = static_cast<T>(mean);
   const T s = static_cast<T>(scale), t = static_cast<T>(bias), low = static_cast<T>(slope);
   if (relu) {
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) {
-      dx[i] = ta * (masked1(dy[i], x[i] - m, s, t, true, low) - tc - tb * (x[i] - m));
+      const T centred = widen(x[i]) - m;
+      dx[i] = Narrow<S>::f(ta * (masked1(widen(dy[i]), centred, s, t, true, low) - tc - tb * centred));
     }
   } else {
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) dx[i] = ta * (dy[i] - tc - tb * (x[i] - m));
+    for (int64_t i = 0; i < n; ++i) dx[i] = Narrow<S>::f(ta * (widen(dy[i]) - tc - tb * (widen(x[i]) - m)));
   }
 }
 
-template <class T>
+template <class T, class S>
 void column_grad_apply(const void* grad, const void* data, void* result, int64_t rows, int64_t n,
                        int64_t stride, const void* coefficients, int64_t coefficient_stride, bool relu,
                        double slope) {
@@ -275,33 +291,36 @@ void column_grad_apply(const void* grad, const void* data, void* result, int64_t
   const T *scale = mean + coefficient_stride, *bias = scale + coefficient_stride;
   const T low = static_cast<T>(slope);
   for (int64_t r = 0; r < rows; ++r) {
-    const T* dy = static_cast<const T*>(grad) + r * stride;
-    const T* x = static_cast<const T*>(data) + r * stride;
-    T* dx = static_cast<T*>(result) + r * stride;
+    const S* dy = static_cast<const S*>(grad) + r * stride;
+    const S* x = static_cast<const S*>(data) + r * stride;
+    S* dx = static_cast<S*>(result) + r * stride;
     if (relu) {
 #pragma omp simd
       for (int64_t j = 0; j < n; ++j) {
-        dx[j] = a[j] * (masked1(dy[j], x[j] - mean[j], scale[j], bias[j], true, low) - c[j] -
-                        b[j] * (x[j] - mean[j]));
+        const T centred = widen(x[j]) - mean[j];
+        const T g = masked1(widen(dy[j]), centred, scale[j], bias[j], true, low);
+        dx[j] = Narrow<S>::f(a[j] * (g - c[j] - b[j] * centred));
       }
     } else {
 #pragma omp simd
-      for (int64_t j = 0; j < n; ++j) dx[j] = a[j] * (dy[j] - c[j] - b[j] * (x[j] - mean[j]));
+      for (int64_t j = 0; j < n; ++j) {
+        dx[j] = Narrow<S>::f(a[j] * (widen(dy[j]) - c[j] - b[j] * (widen(x[j]) - mean[j])));
+      }
     }
   }
 }
 
-template <class T>
+template <class T, class S = T>
 NormFns norm_fns() {
   NormFns f;
-  f.line_moments = line_moments<T>;
-  f.column_moments = column_moments<T>;
-  f.line_apply = line_apply<T>;
-  f.column_apply = column_apply<T>;
-  f.line_grad_sums = line_grad_sums<T>;
-  f.column_grad_sums = column_grad_sums<T>;
-  f.line_grad_apply = line_grad_apply<T>;
-  f.column_grad_apply = column_grad_apply<T>;
+  f.line_moments = line_moments<T, S>;
+  f.column_moments = column_moments<T, S>;
+  f.line_apply = line_apply<T, S>;
+  f.column_apply = column_apply<T, S>;
+  f.line_grad_sums = line_grad_sums<T, S>;
+  f.column_grad_sums = column_grad_sums<T, S>;
+  f.line_grad_apply = line_grad_apply<T, S>;
+  f.column_grad_apply = column_grad_apply<T, S>;
   return f;
 }
 
@@ -311,6 +330,7 @@ void fill_batch_norm(KernelTable& t);
 void fill_batch_norm(KernelTable& t) {
   t.norm[0] = norm_fns<float>();
   t.norm[1] = norm_fns<double>();
+  t.norm[2] = norm_fns<float, Bfloat16>();
 }
 
 }  // namespace SYMBIND_ISA

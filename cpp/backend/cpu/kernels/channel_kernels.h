@@ -10,7 +10,8 @@
 
 namespace symbind {
 
-// All arrays per channel are in the element type, except sums, which are double.
+// All arrays per channel are in the element type (float for data held as bfloat16), except sums, which are
+// double.
 struct NormFns {
   // Adds up x - shift and (x - shift)^2.
   void (*line_moments)(const void* x, int64_t n, double shift, double* sum, double* square) = nullptr;

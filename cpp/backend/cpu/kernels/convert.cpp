@@ -1,4 +1,5 @@
 // Conversions between the element types.
+#include "backend/cpu/kernels/bfloat16.h"
 #include "backend/cpu/kernels/kernels.h"
 #include "backend/cpu/kernels/mathfun.h"
 
@@ -122,6 +123,17 @@ void convert<float, Half>(const void* x, void* y, int64_t n) {
 }
 #endif
 
+void from_bfloat16(const void* x, void* y, int64_t n) {
+  const Bfloat16* in = static_cast<const Bfloat16*>(x);
+  float* out = static_cast<float*>(y);
+  for (int64_t i = 0; i < n; ++i) out[i] = widen(in[i]);
+}
+void to_bfloat16(const void* x, void* y, int64_t n) {
+  const float* in = static_cast<const float*>(x);
+  Bfloat16* out = static_cast<Bfloat16*>(y);
+  for (int64_t i = 0; i < n; ++i) out[i] = Narrow<Bfloat16>::f(in[i]);
+}
+
 template <class From>
 void fill_row(ConvertFn (&row)[8]) {
   row[0] = convert<From, float>;
@@ -145,6 +157,8 @@ void fill_convert(KernelTable& t) {
   fill_row<int8_t>(t.convert[5]);
   fill_row<int64_t>(t.convert[6]);
   fill_row<bool>(t.convert[7]);
+  t.from_bfloat16 = from_bfloat16;
+  t.to_bfloat16 = to_bfloat16;
 }
 
 }  // namespace SYMBIND_ISA

@@ -132,12 +132,13 @@ struct KernelTable {
   MapFn binary[static_cast<int>(Binary::kCount)][kNumComputeTypes] = {};
   MapFn binary_grad[static_cast<int>(BinaryGrad::kCount)][kNumComputeTypes] = {};
   MapFn param[static_cast<int>(ParamOp::kCount)][kNumComputeTypes] = {};
-  ConvertFn convert[8][8] = {};  // [from][to], by the numbers of DType
+  ConvertFn convert[8][8] = {};                              // [from][to], by the numbers of DType
+  ConvertFn from_bfloat16 = nullptr, to_bfloat16 = nullptr;  // to and from float
   ReduceFns reduce[static_cast<int>(Reduce::kCount)][kNumComputeTypes] = {};
   SoftmaxFns softmax[2] = {};
   UpdateFn update[static_cast<int>(Update::kCount)][2] = {};
   GemmFn gemm[2] = {};
-  NormFns norm[2] = {};
+  NormFns norm[3] = {};  // float, double, and float held as bfloat16
   PoolFns pool[2] = {};
   WinogradFns winograd[2] = {};  // tiles of 2x2, of 4x4
   WinogradProductFns winograd_product;
