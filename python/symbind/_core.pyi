@@ -14,7 +14,7 @@ class Executor:
     A symbol bound to arrays.
     """
 
-    def __init__(self, symbol: Symbol, device_type: typing.SupportsInt | typing.SupportsIndex, device_id: typing.SupportsInt | typing.SupportsIndex, args: list, grads: list, grad_reqs: collections.abc.Sequence[str], aux: list, shared: Executor, output_memory: list=[]) -> None:
+    def __init__(self, symbol: Symbol, device_type: typing.SupportsInt | typing.SupportsIndex, device_id: typing.SupportsInt | typing.SupportsIndex, args: list, grads: list, grad_reqs: collections.abc.Sequence[str], aux: list, shared: Executor, output_memory: list=[], compute_dtype: str='float32') -> None:
         ...
 
     def backward(self, head_grads: collections.abc.Sequence[NDArray]=[]) -> None:

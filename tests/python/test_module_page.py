@@ -22,6 +22,8 @@ MORE = {
     "BucketingModule.bind": ["bucket_key"],
     "score": ["count_padding"],
     "fit": ["count_padding"],
+    "Module.__init__": ["compute_dtype"],
+    "BucketingModule.__init__": ["compute_dtype"],
 }
 
 
