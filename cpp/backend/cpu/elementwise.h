@@ -53,22 +53,22 @@ class ElementMap {
   bool direct_ = true;
 };
 
-inline const MapFn (&unary_row(Unary op))[kNumComputeTypes] { return kernels().unary[static_cast<int>(op)]; }
-inline const MapFn (&unary_grad_row(UnaryGrad op))[kNumComputeTypes] {
-  return kernels().unary_grad[static_cast<int>(op)];
-}
-inline const MapFn (&binary_row(Binary op))[kNumComputeTypes] {
-  return kernels().binary[static_cast<int>(op)];
-}
-inline const MapFn (&binary_grad_row(BinaryGrad op))[kNumComputeTypes] {
-  return kernels().binary_grad[static_cast<int>(op)];
-}
-inline const MapFn (&param_row(ParamOp op))[kNumComputeTypes] {
-  return kernels().param[static_cast<int>(op)];
-}
+inline const MapFn (&unary_row(Unary op))
+    [kNumComputeTypes] { return kernels().unary[static_cast<int>(op)]; } inline const
+    MapFn (&unary_grad_row(UnaryGrad op))
+        [kNumComputeTypes] { return kernels().unary_grad[static_cast<int>(op)]; } inline const
+    MapFn (&binary_row(Binary op))
+        [kNumComputeTypes] { return kernels().binary[static_cast<int>(op)]; } inline const
+    MapFn (&binary_grad_row(BinaryGrad op))
+        [kNumComputeTypes] { return kernels().binary_grad[static_cast<int>(op)]; } inline const
+    MapFn (&param_row(ParamOp op)) [kNumComputeTypes] { return kernels().param[static_cast<int>(op)]; }
 
 // What an element costs, for splitting work over threads.
-enum class Cost { kCheap, kMath, kLibrary };
+enum class Cost {
+  kCheap,
+  kMath,
+  kLibrary
+};
 int64_t grain_of(Cost cost);
 
 // Two neighbouring values of one dtype: a scalar (the first) or a parameter block.

@@ -29,7 +29,9 @@ class BucketingModule(CurrentBucket):
     default_bucket_key : any hashable object
         The bucket that is bound first and holds the parameters: its symbol must have all of them. The largest
         one is a good choice.
-    logger, context, work_load_list, fixed_param_names, state_names, group2ctxs, compression_params, compute_dtype
+    logger, context, work_load_list, fixed_param_names, state_names, group2ctxs, compression_params
+        As for `Module`.
+    compute_dtype : str, optional
         As for `Module`.
     """
 
