@@ -77,16 +77,22 @@ def test_blocks_of_the_page_about_modules_run(tmp_path):
     assert (tmp_path / "model-0005.params").exists()
 
 
-def test_compatibility_tables_are_current():
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        import compat_table
-    finally:
-        sys.path.pop(0)
+def test_compatibility_tables_are_current(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import compat_table
+
     for path, text in compat_table.pages().items():
         assert path.read_text(encoding="utf-8") == text, (
             f"{path.name} is not current: run tools/compat_table.py"
         )
+
+
+def test_page_of_the_operators_is_current(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import operators_page
+
+    text = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
+    assert operators_page.page() == text, "operators.md is not current: run tools/operators_page.py"
 
 
 def variables_read() -> dict[str, str]:

@@ -2,11 +2,22 @@
 #include "graph/registry.h"
 
 #include "bindings/bindings.h"
+#include "ops/elementwise_common.h"
 
 namespace py = pybind11;
 
 namespace symbind {
 namespace {
+
+// What backward does with the operator: "none" fails, "zero" gives zeros, "loss" needs no gradient of the
+// outputs.
+const char* gradient_kind(const OpDef& op) {
+  if (!op.gradient) return "none";
+  using Function = std::vector<EntryId> (*)(GradContext&);
+  const Function* function = op.gradient.target<Function>();
+  if (function != nullptr && *function == &zero_gradient) return "zero";
+  return op.traits.is_loss || op.loss_when ? "loss" : "yes";
+}
 
 py::dict describe_op(const std::string& name) {
   const OpDef& op = find_op(name);
@@ -19,6 +30,8 @@ py::dict describe_op(const std::string& name) {
   d["num_args_key"] = op.num_args_key;
   d["visible"] = op.visible;
   d["differentiable"] = static_cast<bool>(op.gradient);
+  d["gradient"] = gradient_kind(op);
+  d["random"] = op.traits.random;
   py::list aux;
   for (int i : op.aux) aux.append(i);
   d["aux"] = aux;

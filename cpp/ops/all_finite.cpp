@@ -89,6 +89,8 @@ int many_count(const void* p) { return static_cast<int>(as<ManyParams>(p).num_ar
 
 Kernel sum_squares_kernel(const KernelRequest& r) {
   const std::vector<TensorDesc> arrays(r.in.begin(), r.in.end());
+  for (const TensorDesc& d : arrays)
+    check(is_float(d.dtype), "[multi_sum_sq] got ", dtype_name(d.dtype), " data, expected a floating dtype");
   return make_kernel([arrays](void* const* in, void* const* out, void*) {
     float* y = static_cast<float*>(out[0]);
     parallel_for(static_cast<int64_t>(arrays.size()), 1, [&](int64_t begin, int64_t end) {

@@ -147,6 +147,7 @@ def test_facts_about_arrays():
     mx.nd.all_finite(good, init_output=False, out=out)
     assert out.asnumpy() == [0]
     assert mx.nd.multi_sum_sq(good, mx.nd.array([3]), num_arrays=2).asnumpy().tolist() == [6, 9]
+    refuses(lambda: mx.nd.multi_sum_sq(mx.nd.ones(2, dtype="uint8"), num_arrays=1), "got uint8 data")
     mx.nd.reset_arrays(good, bad, num_arrays=2)
     assert not good.asnumpy().any() and not bad.asnumpy().any()
 
