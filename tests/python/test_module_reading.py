@@ -286,3 +286,25 @@ def test_outputs_that_are_not_by_sample_are_counted_as_they_are():
     metric = mx.metric.Accuracy()
     module.score(iterator, metric)
     assert metric.num_inst == 48
+
+
+@ours_only
+def test_samples_that_rolled_over_count():
+    """A batch that begins with samples of the last epoch has no padding: every sample is counted."""
+    rng = np.random.RandomState(3)
+    data, label = rng.randn(20, 6).astype("float32"), rng.randint(0, 3, 20).astype("float32")
+    iterator = mx.io.NDArrayIter(data, label, batch_size=8, last_batch_handle="roll_over")
+    counted = []
+    module = mx.mod.Module(mlp())
+    module.fit(
+        iterator,
+        num_epoch=3,
+        eval_metric="acc",
+        batch_end_callback=lambda param: counted.append((param.epoch, param.eval_metric.num_inst)),
+    )
+    assert counted == [(0, 8), (0, 16), (1, 8), (1, 16), (1, 24), (2, 8), (2, 16)]
+    assert module.predict(iterator, reset=False).shape == (24, 3)
+    iterator.reset()
+    assert len(list(iterator)) == 2
+    iterator.reset()
+    assert module.predict(mx.io.PrefetchingIter(iterator), reset=False).shape == (24, 3)

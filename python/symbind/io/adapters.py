@@ -192,6 +192,7 @@ class PrefetchingIter(DataIter):
             provide_data=self.provide_data,
             provide_label=self.provide_label,
         )
+        self.current_batch.padding = getattr(batches[0], "padding", None)
         return True
 
     @staticmethod

@@ -104,6 +104,8 @@ class DataBatch:
         self.data = data
         self.label = label
         self.pad = pad
+        #: Samples at the end that only fill up, where that is not what `pad` says; see `NDArrayIter`.
+        self.padding: int | None = None
         self.index = index
         self.bucket_key = bucket_key
         self.provide_data = provide_data

@@ -174,7 +174,10 @@ class NDArrayIter(DataIter):
         short = self.cursor >= 0 and self.cursor + self.batch_size > self.num_data
         if short and self.last_batch_handle != "pad":
             raise StopIteration
-        return DataBatch(data=self.getdata(), label=self.getlabel(), pad=self.getpad(), index=None)
+        batch = DataBatch(data=self.getdata(), label=self.getlabel(), pad=self.getpad(), index=None)
+        if self.last_batch_handle == "roll_over":
+            batch.padding = 0  # `pad` is what came from the last epoch, which fills nothing up
+        return batch
 
     def _selection(self) -> Selection:
         """Return which samples make up the current batch."""

@@ -14,7 +14,7 @@ from ..initializer import Uniform
 from ..io import DataBatch
 from ..model import BatchEndParam
 from ..ndarray import NDArray
-from .padding import without_padding
+from .padding import padding_of, without_padding
 from .read_ahead import BatchReader
 from .slicing import joined
 
@@ -130,7 +130,7 @@ class HighLevelInterface:
         if isinstance(batch, list):
             metric = eval_metric if count_padding else without_padding(eval_metric, self, batch)
             self.update_metric(metric, [b.label for b in batch], pre_sliced=True)
-        elif count_padding or not getattr(batch, "pad", None):
+        elif count_padding or not padding_of(batch):
             self.update_metric(eval_metric, batch.label)
         else:
             self.update_metric(without_padding(eval_metric, self, batch), batch.label)
@@ -166,7 +166,7 @@ class HighLevelInterface:
         return self._unpadded_outputs(batch)
 
     def _unpadded_outputs(self, batch):
-        pad = getattr(batch, "pad", None) or 0
+        pad = padding_of(batch)
         outputs = self.get_outputs()
         return [out[0 : out.shape[0] - pad] for out in outputs] if pad else outputs
 

@@ -65,11 +65,19 @@ class WithoutPadding(EvalMetric):
         return count
 
 
+def padding_of(batch: Any) -> int:
+    """How many samples at the end of a batch only fill it up."""
+    padding = getattr(batch, "padding", None)
+    if padding is None:
+        padding = getattr(batch, "pad", None)
+    return padding or 0
+
+
 def without_padding(metric: Any, module: Any, batch: Any) -> Any:
     """The metric, or what stands in for it if the batch has padding that can be told from samples."""
     batches = batch if isinstance(batch, list) else [batch]
-    pad = getattr(batches[-1], "pad", None) or 0
-    if not pad or any(getattr(b, "pad", None) for b in batches[:-1]):
+    pad = padding_of(batches[-1])
+    if not pad or any(padding_of(b) for b in batches[:-1]):
         return metric
     if any(_axis(desc) != 0 for desc in [*module.data_shapes, *(module.label_shapes or ())]):
         return metric
