@@ -13,6 +13,7 @@ from . import (
     engine,
     executor,
     executor_manager,
+    image,
     initializer,
     io,
     kvstore,
@@ -40,6 +41,7 @@ from . import (
     util,
     visualization,
 )
+from . import image as img
 from . import initializer as init
 from . import kvstore as kv
 from . import module as mod

@@ -26,6 +26,7 @@ from .arithmetic import (
 )
 from .custom import Custom
 from .functions import histogram, split_v2
+from .image_decode import imdecode
 from .ndarray import (
     NDArray,
     arange,
