@@ -93,7 +93,8 @@ LEFT_OUT = {
     "test_utils": dict.fromkeys(
         ("check_gluon_hybridize_consistency", "has_tvm_ops", "is_aarch64_run", "is_cd_run", "is_op_runnable"),
         CHECKS,
-    ),
+    )
+    | {"download_model": "downloads models for MXNet's own examples"},
 }
 
 

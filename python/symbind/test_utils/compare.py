@@ -142,6 +142,42 @@ def _describe(a, b, excess, wrong, rtol, atol, names, count) -> str:
     return "\n".join(lines)
 
 
+def compare_ndarray_tuple(t1: Any, t2: Any, rtol: Tolerance = None, atol: Tolerance = None) -> None:
+    """`assert_almost_equal` for arrays, None and nested tuples of them; None on one side says nothing."""
+    if t1 is None or t2 is None:
+        return
+    if isinstance(t1, tuple):
+        for one, other in zip(t1, t2):
+            compare_ndarray_tuple(one, other, rtol, atol)
+    else:
+        assert_almost_equal(t1, t2, rtol, atol)
+
+
+def collapse_sum_like(a: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return `a` summed down to a shape that broadcasts to its own: what broadcasting's gradient does."""
+    if len(shape) > a.ndim:
+        raise ValueError(f"[collapse_sum_like] got shape {shape}, expected at most {a.ndim} axes")
+    lead = a.ndim - len(shape)
+    axes = list(range(lead)) + [
+        lead + i for i, length in enumerate(shape) if length == 1 and a.shape[lead + i] != 1
+    ]
+    return a.sum(axis=tuple(axes), keepdims=True).reshape(shape)
+
+
+def checkShapes(a: Any, b: Any) -> None:
+    """Raise AssertionError unless two arrays have the same shape."""
+    _check_shapes(_host(a), _host(b), ("a", "b"))
+
+
+def locationError(
+    a: Any, b: Any, index: tuple[int, ...], names: tuple[str, str], maxError: bool = False
+) -> str:
+    """Say what two arrays have at a place."""
+    a, b = _host(a), _host(b)
+    what = "maximum error" if maxError else "error"
+    return f"Location of {what}: {index}, {names[0]}={a[index]:.8f}, {names[1]}={b[index]:.8f}"
+
+
 def assert_almost_equal_ignore_nan(
     a: Any,
     b: Any,

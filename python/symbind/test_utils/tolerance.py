@@ -46,6 +46,11 @@ def _pick(tolerance: Tolerance, defaults: Mapping[np.dtype, float], dtype: np.dt
     return tolerance
 
 
+def get_tolerance(dat: Any, tol: Tolerance, default_tol: Mapping[np.dtype, float]) -> float:
+    """Return `tol`, its entry for the dtype of `dat` if it is a dict, or else that of `default_tol`."""
+    return _pick(tol, default_tol, effective_dtype(dat))
+
+
 def get_rtol(rtol: Tolerance = None, dtype: Any = np.float64) -> float:
     """Return `rtol`, its entry for `dtype` if it is a dict, or the default for `dtype` if it is None."""
     return _pick(rtol, default_rtols(), np.dtype(dtype))
