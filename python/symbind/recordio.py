@@ -87,7 +87,7 @@ class MXRecordIO:
         if getattr(self, "is_open", False):
             self.close()
 
-    def __enter__(self) -> MXRecordIO:
+    def __enter__(self) -> Any:
         return self
 
     def __exit__(self, *exception: Any) -> None:
