@@ -1,8 +1,8 @@
 """Walks at random through the calls of a Module: the same calls under MXNet, to record, and under symbind.
 
 A seed chooses network, contexts, optimizer and store, and then step after step what to call. What comes out
-is kept as two numbers an array. Left out is what goes wrong in MXNet: training right after a prediction without
-labels (its module forgets them), and gradients of inputs that add up over a change of shape.
+is kept as two numbers an array. Left out is what goes wrong in MXNet: training right after a prediction
+without labels (its module forgets them), and gradients of inputs that add up over a change of shape.
 """
 
 from __future__ import annotations
