@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from .._out_of_scope import attribute_error
 from ..ndarray import contrib as nd
 from ..symbol import contrib as sym
+from . import tensorboard, text
 
 ndarray = nd
 symbol = sym
