@@ -94,7 +94,10 @@ LEFT_OUT = {
         ("check_gluon_hybridize_consistency", "has_tvm_ops", "is_aarch64_run", "is_cd_run", "is_op_runnable"),
         CHECKS,
     )
-    | {"download_model": "downloads models for MXNet's own examples"},
+    | {
+        "download_model": "downloads models for MXNet's own examples",
+        "get_im2rec_path": "is a module here: `python -m symbind.tools.im2rec`",
+    },
 }
 
 
