@@ -16,13 +16,15 @@ __all__ = [
     "parse",
 ]
 
+# Methods that dataclasses generate would be a large part of the time to import the package: defaults are
+# attributes of the classes, and `parse` sets the rest.
 _TRUE, _FALSE = ("1", "true"), ("0", "false")
 # How MXNet's reader works inside, which makes no difference here.
 _WITHOUT_EFFECT = {"ctx", "device_id", "shuffle_chunk_size", "shuffle_chunk_seed", "aug_seq"}
 Floats = tuple  # of float
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(init=False, repr=False, eq=False)
 class ReaderParameters:
     """What is read, and how batches are made of it."""
 
@@ -46,7 +48,7 @@ class ReaderParameters:
     verbose: bool = True
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(init=False, repr=False, eq=False)
 class DetReaderParameters(ReaderParameters):
     """The same for detection: labels are lists of objects, padded to one width."""
 
@@ -55,7 +57,7 @@ class DetReaderParameters(ReaderParameters):
     label_pad_value: float = -1.0
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(init=False, repr=False, eq=False)
 class AugmentParameters:
     """What happens to a decoded image until it has the wanted size."""
 
@@ -87,7 +89,7 @@ class AugmentParameters:
     pad: int = 0
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(init=False, repr=False, eq=False)
 class DetAugmentParameters:
     """What happens to a decoded image and its objects until it has the wanted size."""
 
@@ -123,7 +125,7 @@ class DetAugmentParameters:
     resize_mode: str = "force"
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(init=False, repr=False, eq=False)
 class NormalizeParameters:
     """What happens to the pixels of an image of the right size."""
 
@@ -187,14 +189,14 @@ def parse(iterator: str, arguments: dict[str, Any], *groups: type) -> list[Any]:
     parsed = []
     used = set()
     for group in groups:
-        values = {}
+        made = group()
         for field in dataclasses.fields(group):
             if field.name in left:
                 used.add(field.name)
-                values[field.name] = _convert(iterator, field, left[field.name])
+                setattr(made, field.name, _convert(iterator, field, left[field.name]))
             elif field.default is dataclasses.MISSING:
                 raise TypeError(f"[{iterator}] the argument {field.name} is missing")
-        parsed.append(group(**values))
+        parsed.append(made)
     unknown = sorted(set(left) - used)
     if unknown:
         warnings.warn(f"[{iterator}] unknown arguments are ignored: {', '.join(unknown)}", stacklevel=4)
