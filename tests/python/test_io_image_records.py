@@ -290,19 +290,17 @@ def test_detection_colours():
 
 
 def test_batches_are_worked_on_ahead_by_threads_that_end_with_the_iterator():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     data_iter = make(preprocess_threads=2, prefetch_buffer=2)
     data_iter.next()
     assert len(data_iter._ahead) == 2
-    assert threading.active_count() > before
-    names = {t.name.split("_")[0] for t in threading.enumerate()}
-    assert "ImageRecordIter" in names
+    own = set(threading.enumerate()) - before
+    assert own and all(thread.name.startswith("ImageRecordIter") for thread in own)
     del data_iter
     gc.collect()
-    for thread in threading.enumerate():
-        if thread.name.startswith("ImageRecordIter"):
-            thread.join(timeout=10)
-            assert not thread.is_alive()
+    for thread in own:
+        thread.join(timeout=60)
+        assert not thread.is_alive()
 
 
 def test_batches_have_memory_of_their_own():
