@@ -127,3 +127,10 @@ def test_chained_modules(run, tmp_path):
 def test_input_that_is_optimized(run):
     losses = run("neural_style_input.py")["losses"]
     assert losses[-1] < losses[0] / 10
+
+
+def test_module_of_its_own(run):
+    names = run("mutable_module.py")
+    assert names["accuracy"] > 0.9
+    losses = names["losses"]
+    assert losses["local"] < 0.6 and abs(losses["local"] - losses["device"]) < 1e-4
