@@ -41,6 +41,15 @@ inline Vec<double, W> load_as(const double* p) {
   return load<double, W>(p);
 }
 
+inline void store_as(float* p, Vec<float, 16> v) { *reinterpret_cast<Vec<float, 16>*>(p) = v; }
+// As Narrow<Bfloat16>.
+inline void store_as(Bfloat16* p, Vec<float, 16> v) {
+  const Vec<uint32_t, 16> bits = reinterpret_cast<Vec<uint32_t, 16>>(v);
+  const Vec<uint32_t, 16> rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  const Vec<uint32_t, 16> kept = v == v ? rounded : bits | 0x400000u;
+  *reinterpret_cast<Vec<uint16_t, 16>*>(p) = __builtin_convertvector(kept >> 16, Vec<uint16_t, 16>);
+}
+
 template <class T, int W>
 inline Vec<T, W> splat(T v) {
   return v - Vec<T, W>{};
@@ -162,6 +171,20 @@ void line_apply(const void* data, void* result, int64_t n, double mean, double s
   }
 }
 
+// Rows of 16 channels, as convolutions have them: everything about the channels stays in registers.
+constexpr int kBlock = 16;
+
+template <class S>
+void block_apply(const S* x, S* y, int64_t rows, int64_t stride, const float* mean, const float* scale,
+                 const float* bias, bool relu, float slope) {
+  using V = Vec<float, kBlock>;
+  const V m = load<float, kBlock>(mean), a = load<float, kBlock>(scale), b = load<float, kBlock>(bias);
+  for (int64_t r = 0; r < rows; ++r, x += stride, y += stride) {
+    const V v = (load_as<kBlock>(x) - m) * a + b;
+    store_as(y, !relu || v > V{} ? v : v * slope);
+  }
+}
+
 template <class T, class S>
 void column_apply(const void* data, void* result, int64_t rows, int64_t n, int64_t stride, const void* mean,
                   const void* scale, const void* bias, bool relu, double slope) {
@@ -169,6 +192,12 @@ void column_apply(const void* data, void* result, int64_t rows, int64_t n, int64
   const T* a = static_cast<const T*>(scale);
   const T* b = static_cast<const T*>(bias);
   const T low = static_cast<T>(slope);
+  if constexpr (sizeof(T) == 4) {
+    if (n == kBlock) {
+      return block_apply(static_cast<const S*>(data), static_cast<S*>(result), rows, stride, m, a, b, relu,
+                         low);
+    }
+  }
   for (int64_t r = 0; r < rows; ++r) {
     const S* x = static_cast<const S*>(data) + r * stride;
     S* y = static_cast<S*>(result) + r * stride;
@@ -282,6 +311,19 @@ void line_grad_apply(const void* grad, const void* data, void* result, int64_t n
   }
 }
 
+template <class S>
+void block_grad_apply(const S* dy, const S* x, S* dx, int64_t rows, int64_t stride, const float* coefficients,
+                      int64_t coefficient_stride, bool relu, float slope) {
+  using V = Vec<float, kBlock>;
+  V k[6];
+  for (int i = 0; i < 6; ++i) k[i] = load<float, kBlock>(coefficients + i * coefficient_stride);
+  for (int64_t r = 0; r < rows; ++r, dy += stride, x += stride, dx += stride) {
+    const V centred = load_as<kBlock>(x) - k[3];
+    const V g = masked<float, kBlock>(load_as<kBlock>(dy), centred, k[4], k[5], relu, slope);
+    store_as(dx, k[0] * (g - k[2] - k[1] * centred));
+  }
+}
+
 template <class T, class S>
 void column_grad_apply(const void* grad, const void* data, void* result, int64_t rows, int64_t n,
                        int64_t stride, const void* coefficients, int64_t coefficient_stride, bool relu,
@@ -290,6 +332,12 @@ void column_grad_apply(const void* grad, const void* data, void* result, int64_t
   const T *b = a + coefficient_stride, *c = b + coefficient_stride, *mean = c + coefficient_stride;
   const T *scale = mean + coefficient_stride, *bias = scale + coefficient_stride;
   const T low = static_cast<T>(slope);
+  if constexpr (sizeof(T) == 4) {
+    if (n == kBlock) {
+      return block_grad_apply(static_cast<const S*>(grad), static_cast<const S*>(data),
+                              static_cast<S*>(result), rows, stride, a, coefficient_stride, relu, low);
+    }
+  }
   for (int64_t r = 0; r < rows; ++r) {
     const S* dy = static_cast<const S*>(grad) + r * stride;
     const S* x = static_cast<const S*>(data) + r * stride;
