@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
-RECORDS = ("core", "resnet", "lstm")
+RECORDS = ("core", "resnet", "lstm", "bucketing")
 BEGIN, END = "<!-- performance: written by tools/performance_section.py -->", "<!-- end of performance -->"
 INTRO = """\
 How many times as fast as each peer symbind is: ratios of medians over alternating blocks in one sitting, on
