@@ -39,6 +39,8 @@ class Vocabulary:
         If `min_freq` is not positive, or a reserved token is there twice or is the unknown token.
     """
 
+    __slots__ = ("idx_to_token", "reserved_tokens", "token_to_idx", "unknown_token")
+
     def __init__(
         self,
         counter: Counter | None = None,
