@@ -8,6 +8,7 @@
 #include "graph/json_read.h"
 #include "ops/register_all.h"
 #include "passes/passes.h"
+#include "runtime/sparse.h"
 #include "serialize/ndarray_file.h"
 
 namespace symbind {
@@ -35,7 +36,8 @@ std::unordered_map<std::string, NDArray> read_params(const std::string& path) {
   for (size_t i = 0; i < file.names.size(); ++i) {
     const std::string& name = file.names[i];
     const bool prefixed = name.compare(0, 4, "arg:") == 0 || name.compare(0, 4, "aux:") == 0;
-    params.emplace(prefixed ? name.substr(4) : name, file.arrays[i]);
+    const SparsePtr sparse = sparse_of(file.arrays[i]);
+    params.emplace(prefixed ? name.substr(4) : name, sparse ? dense_copy(*sparse) : file.arrays[i]);
   }
   return params;
 }

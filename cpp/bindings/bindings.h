@@ -14,6 +14,7 @@ void bind_executor(pybind11::module_& m);
 void bind_custom(pybind11::module_& m);
 void bind_registry(pybind11::module_& m);
 void bind_serialize(pybind11::module_& m);
+void bind_sparse(pybind11::module_& m);
 
 // A Python sequence of integers as a shape; negative dimensions are refused.
 Shape shape_from_python(const pybind11::handle& object);

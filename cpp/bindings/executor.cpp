@@ -4,6 +4,7 @@
 #include <pybind11/functional.h>
 
 #include "backend/cpu/multi_update.h"
+#include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "executor/invoke.h"
 #include "graph/registry.h"
@@ -26,12 +27,6 @@ Compute parse_compute(const std::string& word) {
   fail("compute_dtype: got '", word, "', expected 'float32' or 'bfloat16'");
 }
 
-std::vector<NDArray> arrays_or_empty(const py::list& list) {
-  std::vector<NDArray> arrays;
-  for (const py::handle item : list) arrays.push_back(item.is_none() ? NDArray{} : item.cast<NDArray>());
-  return arrays;
-}
-
 std::unique_ptr<Executor> make_executor(const Symbol& symbol, int device_type, int device_id,
                                         const py::list& args, const py::list& grads,
                                         const std::vector<std::string>& reqs, const py::list& aux,
@@ -40,12 +35,12 @@ std::unique_ptr<Executor> make_executor(const Symbol& symbol, int device_type, i
   BindRequest request;
   request.symbol = symbol;
   request.context = {static_cast<DeviceType>(device_type), device_id};
-  request.args = arrays_or_empty(args);
-  request.grads = arrays_or_empty(grads);
+  request.args = arrays_from_python(args);
+  request.grads = arrays_from_python(grads);
   for (const std::string& r : reqs) request.grad_reqs.push_back(parse_grad_req(r));
-  request.aux = arrays_or_empty(aux);
+  request.aux = arrays_from_python(aux);
   if (shared != nullptr) request.arena = shared->arena();
-  request.output_memory = arrays_or_empty(output_memory);
+  request.output_memory = arrays_from_python(output_memory);
   request.compute = parse_compute(compute_dtype);
   py::gil_scoped_release release;
   return std::make_unique<Executor>(std::move(request));
@@ -79,7 +74,14 @@ void bind_executor(py::module_& m) {
            py::arg("shared").none(true), py::arg("output_memory") = py::list(),
            py::arg("compute_dtype") = "float32")
       .def("forward", &Executor::forward, py::arg("is_train"), Release())
-      .def("backward", &Executor::backward, py::arg("head_grads") = std::vector<NDArray>{}, Release())
+      .def(
+          "backward",
+          [](Executor& e, const py::list& head_grads) {
+            const std::vector<NDArray> grads = arrays_from_python(head_grads);
+            py::gil_scoped_release release;
+            e.backward(grads);
+          },
+          py::arg("head_grads") = py::list())
       .def(
           "forward_backward",
           [](Executor& e, const std::vector<NDArray>& head_grads) {
@@ -87,7 +89,7 @@ void bind_executor(py::module_& m) {
             e.backward(head_grads);
           },
           py::arg("head_grads") = std::vector<NDArray>{}, Release())
-      .def("outputs", [](const Executor& e) { return e.outputs(); })
+      .def("outputs", [](const Executor& e) { return arrays_to_python(e.outputs()); })
       .def("set_monitor", &set_monitor, py::arg("callback").none(true), py::arg("all"))
       .def("debug_str", &Executor::debug_str, Release())
       .def("memory_report", [](Executor& e) {
@@ -117,10 +119,30 @@ void bind_executor(py::module_& m) {
       py::arg("op"), py::arg("inputs"), py::arg("attrs"), py::arg("out") = std::vector<NDArray>{},
       py::arg("is_train") = false, py::arg("device_type") = 1, py::arg("device_id") = 0);
   m.def(
+      "invoke_any",
+      [](const std::string& op, const py::list& inputs, const AttrMap& attrs, const py::list& out, bool is_train,
+         int device_type, int device_id) {
+        const std::vector<NDArray> arrays = arrays_from_python(inputs), targets = arrays_from_python(out);
+        std::vector<NDArray> results;
+        {
+          py::gil_scoped_release release;
+          results = invoke(find_op(op), arrays, attrs, targets, is_train,
+                           Context{static_cast<DeviceType>(device_type), device_id});
+        }
+        return arrays_to_python(results);
+      },
+      py::arg("op"), py::arg("inputs"), py::arg("attrs"), py::arg("out") = py::list(),
+      py::arg("is_train") = false, py::arg("device_type") = 1, py::arg("device_id") = 0,
+      "`invoke` where inputs or outputs may be sparse arrays.");
+  m.def(
       "multi_update",
-      [](const std::string& kind, const std::vector<NDArray>& weights, const std::vector<NDArray>& grads,
-         const std::vector<std::vector<NDArray>>& states, const std::vector<float>& lrs,
-         const std::vector<float>& wds, const std::vector<double>& hyper) {
+      [](const std::string& kind, const py::list& weight_list, const py::list& grad_list,
+         const py::list& state_lists, const std::vector<float>& lrs, const std::vector<float>& wds,
+         const std::vector<double>& hyper) {
+        const std::vector<NDArray> weights = arrays_from_python(weight_list), grads = arrays_from_python(grad_list);
+        std::vector<std::vector<NDArray>> states;
+        for (const py::handle list : state_lists)
+          states.push_back(arrays_from_python(py::reinterpret_borrow<py::list>(list)));
         py::gil_scoped_release release;
         multi_update(kind, weights, grads, states, lrs, wds, hyper);
       },

@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, m) {
   py::register_exception<Error>(m, "MXNetError", PyExc_RuntimeError).doc() =
       "Raised by the engine: bad shapes, unknown operators, unreadable files.";
   bind_ndarray(m);
+  bind_sparse(m);
   bind_symbol(m);
   bind_executor(m);
   bind_custom(m);

@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "graph/json_read.h"
 #include "graph/json_write.h"
@@ -44,7 +45,7 @@ py::tuple symbol_result(Symbol symbol, Warnings warnings) {
 }
 
 py::tuple arrays_result(NamedArrays loaded, Warnings warnings) {
-  return py::make_tuple(std::move(loaded.arrays), std::move(loaded.names), std::move(warnings));
+  return py::make_tuple(arrays_to_python(loaded.arrays), std::move(loaded.names), std::move(warnings));
 }
 
 py::tuple load_symbol_text(const std::string& text, const std::string& label) {
@@ -90,17 +91,21 @@ py::tuple load_arrays_buffer(const py::object& bytes, const std::string& label, 
   return arrays_result(std::move(loaded), std::move(warnings));
 }
 
-void save_arrays(const py::object& path, const std::vector<NDArray>& arrays,
-                 const std::vector<std::string>& names) {
+void save_arrays(const py::object& path, const py::list& list, const std::vector<std::string>& names) {
   const std::string name = file_name(path);
+  const std::vector<NDArray> arrays = arrays_from_python(list);
   py::gil_scoped_release release;
   save_ndarray_file(name, arrays, names);
 }
 
-NDArray array_from_bytes(const py::object& bytes, const std::string& label) {
+py::object array_from_bytes(const py::object& bytes, const std::string& label) {
   const BytesView buffer(bytes);
-  py::gil_scoped_release release;
-  return ndarray_from_bytes(buffer.view(), label);
+  NDArray array;
+  {
+    py::gil_scoped_release release;
+    array = ndarray_from_bytes(buffer.view(), label);
+  }
+  return array_to_python(array);
 }
 
 }  // namespace
@@ -124,7 +129,8 @@ void bind_serialize(py::module_& m) {
         "Write arrays, with a name for each or an empty list of names, so that the file appears only when "
         "complete.");
   m.def(
-      "ndarray_to_bytes", [](const NDArray& array) { return py::bytes(ndarray_to_bytes(array)); },
+      "ndarray_to_bytes",
+      [](const py::object& array) { return py::bytes(ndarray_to_bytes(array_from_python(array))); },
       py::arg("array"),
       "The array as one record of MXNet's format, as pickled arrays and optimizer states hold it.");
   m.def("ndarray_from_bytes", &array_from_bytes, py::arg("bytes"), py::arg("label") = "bytes",

@@ -1,11 +1,15 @@
 // _core.Symbol: graphs.
 #include "graph/symbol.h"
 
+#include <map>
 #include <set>
 #include <unordered_map>
 
 #include "bindings/bindings.h"
+#include "executor/infer_storage.h"
 #include "graph/graph.h"
+#include "graph/registry.h"
+#include "graph/storage_rule.h"
 #include "passes/passes.h"
 
 namespace py = pybind11;
@@ -127,6 +131,57 @@ py::tuple infer_for_bind(const Symbol& symbol, const py::dict& shapes, const py:
   return py::make_tuple(arg_shapes, arg_types, aux_shapes, aux_types);
 }
 
+py::list names_of(const std::vector<StorageType>& types) {
+  py::list names;
+  for (const StorageType t : types) names.append(storage_name(t));
+  return names;
+}
+
+// Storage types of the gradients of `wrt` and of the outputs.
+py::tuple infer_storage_types(const Symbol& symbol, const py::dict& shapes, const py::dict& dtypes,
+                              const std::map<std::string, std::string>& stypes,
+                              const std::vector<std::string>& wrt, int64_t unknown) {
+  InferResult r = infer(symbol, shapes, dtypes, true, unknown);
+  if (!r.complete) check_complete(r.graph);
+  infer_types(r.graph);
+  std::map<std::string, int32_t> by_name;
+  for (int32_t id : r.variables) {
+    by_name[r.graph.nodes[id].name] = id;
+    const auto stored = stypes.find(r.graph.nodes[id].name);
+    if (stored != stypes.end())
+      r.graph.layouts[r.graph.nodes[id].first_entry] = storage_layout(storage_parse(stored->second));
+  }
+  std::vector<int32_t> variables;
+  for (const std::string& name : wrt) {
+    const auto found = by_name.find(name);
+    check(found != by_name.end(), "[bind] no argument is named '", name, "'");
+    variables.push_back(found->second);
+  }
+  const BoundStorage result = infer_storage(std::move(r.graph), variables);
+  return py::make_tuple(names_of(result.grads), names_of(result.outputs));
+}
+
+// Variables whose attributes say how they are stored, with the number of the storage type.
+std::map<std::string, std::string> variable_storage(const Symbol& symbol) {
+  std::map<std::string, std::string> result;
+  for (const Node* node : topological_order(symbol)) {
+    if (node->op != nullptr) continue;
+    const auto found = node->attrs.find("__storage_type__");
+    if (found != node->attrs.end()) result[node->name] = found->second;
+  }
+  return result;
+}
+
+// Could any value of the symbol be sparse though its arguments are not?
+bool may_be_sparse(const Symbol& symbol) {
+  for (const Node* node : topological_order(symbol)) {
+    if (node->op != nullptr && makes_sparse(*node->op)) return true;
+    const OpDef* gradient = node->op == nullptr ? nullptr : find_op_or_null("_backward_" + node->op->name);
+    if (gradient != nullptr && makes_sparse(*gradient)) return true;
+  }
+  return false;
+}
+
 py::list attr_dict(const Symbol& symbol) {
   py::list result;
   for (const Node* node : topological_order(symbol)) {
@@ -210,7 +265,12 @@ void bind_symbol(py::module_& m) {
       .def("heads", &head_list, "(node, output) of every output, numbered as in nodes().")
       .def("infer_shape", &infer_shape, py::arg("shapes"), py::arg("partial"), py::arg("unknown") = 0)
       .def("infer_type", &infer_type, py::arg("dtypes"))
-      .def("infer_for_bind", &infer_for_bind, py::arg("shapes"), py::arg("dtypes"), py::arg("unknown") = 0);
+      .def("infer_for_bind", &infer_for_bind, py::arg("shapes"), py::arg("dtypes"), py::arg("unknown") = 0)
+      .def("may_be_sparse", &may_be_sparse, "Whether an operator makes sparse values out of dense ones.")
+      .def("variable_storage", &variable_storage, "What `__storage_type__` of each variable says.")
+      .def("infer_storage", &infer_storage_types, py::arg("shapes"), py::arg("dtypes"), py::arg("stypes"),
+           py::arg("wrt"), py::arg("unknown") = 0,
+           "(storage types of the gradients of `wrt`, of the outputs), for arguments stored as `stypes` says.");
 
   m.def("variable", [](const std::string& name, const AttrMap& attrs) { return make_variable(name, attrs); });
   m.def("group", &group);

@@ -13,6 +13,7 @@ bool foldable(const Graph& graph, const GraphNode& node, const std::vector<char>
     if (!is_constant[e.node]) return false;
   }
   const int32_t entry = node.first_entry;
+  if (touches_sparse(graph, node)) return false;
   return checked_bytes(graph.shapes[entry], static_cast<int64_t>(dtype_size(graph.dtypes[entry]))) <=
          kMaxConstantBytes;
 }

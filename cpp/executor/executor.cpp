@@ -5,6 +5,7 @@
 
 #include "runtime/profiler.h"
 #include "runtime/random.h"
+#include "runtime/sparse.h"
 
 namespace symbind {
 namespace {
@@ -39,15 +40,19 @@ Graph bound_graph(const BindRequest& request, ExternalMap& map) {
     node.external = node.is_aux ? map.aux(state++) : map.arg(arg++);
     graph.shape({id, 0}) = array.shape;
     graph.dtype({id, 0}) = array.dtype;
+    graph.layouts[graph.entry({id, 0})] = storage_layout(storage_of(array));
   }
   infer_shapes(graph);
   check_complete(graph);
   infer_types(graph);
+  assign_storage(graph);
   return graph;
 }
 
 // An array for output number i: in the memory that the request has for it, if there is enough.
-NDArray output_array(const BindRequest& request, size_t i, const Shape& shape, DType dtype) {
+NDArray output_array(const BindRequest& request, size_t i, const Shape& shape, DType dtype,
+                     StorageType storage) {
+  if (storage != StorageType::kDefault) return as_ndarray(make_sparse(storage, shape, dtype));
   if (i < request.output_memory.size() && !request.output_memory[i].empty()) {
     NDArray array = request.output_memory[i];
     const size_t available = array.bytes();
@@ -56,6 +61,17 @@ NDArray output_array(const BindRequest& request, size_t i, const Shape& shape, D
     if (array.bytes() <= available) return array;
   }
   return make_ndarray(shape, dtype);
+}
+
+// What a monitor sees of a sparse array: all of its elements.
+NDArray dense_value(const NDArray& array) {
+  const SparsePtr sparse = sparse_of(array);
+  return sparse ? dense_copy(*sparse) : array;
+}
+
+int64_t stored_bytes(const NDArray& array) {
+  const SparsePtr sparse = sparse_of(array);
+  return static_cast<int64_t>(sparse ? sparse->values.bytes() + sparse->indices.bytes() : array.bytes());
 }
 
 }  // namespace
@@ -77,7 +93,8 @@ Executor::Executor(BindRequest request) : request_(std::move(request)) {
           dtype_name(request_.args[i].dtype));
   }
   for (const EntryId& e : graph_.outputs) {
-    outputs_.push_back(output_array(request_, outputs_.size(), graph_.shape(e), graph_.dtype(e)));
+    outputs_.push_back(output_array(request_, outputs_.size(), graph_.shape(e), graph_.dtype(e),
+                                    storage_of(graph_.layouts[graph_.entry(e)])));
   }
   head_grads_.resize(outputs_.size());
   externals_.assign(static_cast<size_t>(map_.constants()), nullptr);
@@ -97,10 +114,11 @@ Program& Executor::program(Mode mode) {
     options.random = &global_random();
     options.compute = request_.compute;
     if (mode == kTrain) options.grad_reqs = request_.grad_reqs;
+    for (const NDArray& grad : request_.grads) options.grad_storage.push_back(storage_of(grad));
     programs_[mode] = compile(graph_, map_, options);
     for (int i : programs_[mode]->needed_head_grads) {
       if (!head_grads_[i].empty()) continue;
-      head_grads_[i] = make_ndarray(outputs_[i].shape, outputs_[i].dtype);
+      head_grads_[i] = output_array({}, 0, outputs_[i].shape, outputs_[i].dtype, storage_of(outputs_[i]));
       externals_[map_.head_grad(i)] = head_grads_[i].data();
     }
   }
@@ -171,7 +189,7 @@ void Executor::backward(const std::vector<NDArray>& head_grads) {
           output_name(request_.symbol.outputs[i]), ") is not a loss: give its gradient in out_grads");
     check(head_grads[i].shape == head_grads_[i].shape, "[Executor.backward] gradient of output ", i,
           ": got shape ", head_grads[i].shape, ", expected ", head_grads_[i].shape);
-    copy_ndarray(head_grads[i], head_grads_[i]);
+    copy_any(head_grads[i], head_grads_[i]);
   }
   if (monitor_) {
     run_observed(p, p.num_forward_steps, p.steps.size());
@@ -196,7 +214,7 @@ void Executor::observe_variables(const Program& p) {
   if (!monitor_all_) return;
   for (const GraphNode& node : p.graph.nodes) {
     if (node.op != nullptr || node.external < 0) continue;
-    if (node.external < map_.num_args) monitor_(node.name, request_.args[node.external]);
+    if (node.external < map_.num_args) monitor_(node.name, dense_value(request_.args[node.external]));
     if (node.external >= map_.aux(0) && node.external < map_.output(0)) {
       monitor_(node.name, request_.aux[node.external - map_.num_args]);
     }
@@ -215,7 +233,11 @@ void Executor::run_observed(Program& p, size_t begin, size_t end) {
       if (address == nullptr) continue;
       NDArray value =
           make_ndarray(p.graph.shapes[node.first_entry + k], p.graph.dtypes[node.first_entry + k]);
-      std::memcpy(value.data(), address, value.bytes());
+      if (is_sparse(p.graph.layouts[node.first_entry + k])) {
+        sparse_to_dense(*static_cast<const SparseArray*>(address), value.data(), value.dtype);
+      } else {
+        std::memcpy(value.data(), address, value.bytes());
+      }
       monitor_(node.name + "_" + names[k], value);
     }
   }
@@ -235,9 +257,9 @@ MemoryReport Executor::memory_report() {
     if (p == nullptr) continue;
     report.arena_bytes = std::max(report.arena_bytes, p->plan.arena_bytes);
     report.unshared_bytes = std::max(report.unshared_bytes, p->plan.total_bytes);
-    for (const NDArray& c : p->constants) report.constant_bytes += static_cast<int64_t>(c.bytes());
+    for (const NDArray& c : p->constants) report.constant_bytes += stored_bytes(c);
   }
-  for (const NDArray& o : outputs_) report.output_bytes += static_cast<int64_t>(o.bytes());
+  for (const NDArray& o : outputs_) report.output_bytes += stored_bytes(o);
   return report;
 }
 

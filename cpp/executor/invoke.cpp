@@ -3,8 +3,10 @@
 #include <cstring>
 
 #include "backend/cpu/parallel.h"
+#include "graph/storage_rule.h"
 #include "runtime/profiler.h"
 #include "runtime/random.h"
+#include "runtime/sparse.h"
 
 namespace symbind {
 namespace {
@@ -45,12 +47,54 @@ bool overlaps(const NDArray& a, const NDArray& b) {
   return p < q + b.bytes() && q < p + a.bytes();
 }
 
+// The same for sparse arrays, whose memory is their own: an output may be an input where the operator says so.
+bool sparse_writable_directly(const OpDef& op, const NDArray& out, int index, DType dtype, StorageType storage,
+                              const std::vector<NDArray>& inputs) {
+  if (out.dtype != dtype || storage_of(out) != storage) return false;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].data() != out.data()) continue;
+    bool allowed = false;
+    for (const auto& [in, o] : op.traits.inplace)
+      allowed = allowed || (in == static_cast<int>(i) && o == index);
+    if (!allowed) return false;
+  }
+  return true;
+}
+
+// How inputs and outputs of a call are stored: `in` receives copies of what the operator wants otherwise.
+struct CallStorage {
+  bool sparse = false;
+  std::vector<StorageType> in, out;
+};
+
+CallStorage settle_storage(const OpDef& op, const void* params, std::vector<NDArray>& inputs,
+                           const std::vector<NDArray>& out, int num_outputs) {
+  CallStorage s;
+  s.sparse = makes_sparse(op);
+  for (const NDArray& a : inputs) s.sparse = s.sparse || storage_of(a) != StorageType::kDefault;
+  for (const NDArray& a : out) s.sparse = s.sparse || storage_of(a) != StorageType::kDefault;
+  if (!s.sparse) return s;
+  for (const NDArray& a : inputs) s.in.push_back(storage_of(a));
+  s.out.resize(num_outputs);
+  apply_storage_rule(op, params, s.in, s.out);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (storage_of(inputs[i]) == s.in[i]) continue;
+    const NDArray& a = inputs[i];
+    NDArray made = s.in[i] == StorageType::kDefault
+                       ? make_ndarray(a.shape, a.dtype, a.context)
+                       : as_ndarray(make_sparse(s.in[i], a.shape, a.dtype, a.context));
+    copy_any(a, made);
+    inputs[i] = made;
+  }
+  return s;
+}
+
 // The given output can be written to directly when its type fits and writing it cannot disturb an input.
 bool writable_directly(const OpDef& op, const NDArray& out, int index, DType dtype,
                        const std::vector<NDArray>& inputs) {
-  if (out.dtype != dtype) return false;
+  if (out.dtype != dtype || storage_of(out) != StorageType::kDefault) return false;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (!overlaps(inputs[i], out)) continue;
+    if (storage_of(inputs[i]) != StorageType::kDefault || !overlaps(inputs[i], out)) continue;
     bool allowed = false;
     for (const auto& [in, o] : op.traits.inplace)
       allowed = allowed || (in == static_cast<int>(i) && o == index);
@@ -61,10 +105,10 @@ bool writable_directly(const OpDef& op, const NDArray& out, int index, DType dty
 
 }  // namespace
 
-std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& inputs, const AttrMap& attrs,
+std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& given_inputs, const AttrMap& attrs,
                             const std::vector<NDArray>& out, bool is_train, Context context) {
   AttrMap given = attrs;
-  if (!op.num_args_key.empty()) given.emplace(op.num_args_key, std::to_string(inputs.size()));
+  if (!op.num_args_key.empty()) given.emplace(op.num_args_key, std::to_string(given_inputs.size()));
   ParamsPtr params;
   if (op.params.parse != nullptr) {
     params = op.params.parse(op.name.c_str(), given);
@@ -72,6 +116,7 @@ std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& inputs,
     check(given.empty(), "[", op.name, "] unknown attribute '", given.empty() ? "" : given.begin()->first,
           "', expected none");
   }
+  std::vector<NDArray> inputs = given_inputs;
   const int wanted = op.input_count(params.get());
   check(static_cast<int>(inputs.size()) == wanted, "[", op.name, "] got ", inputs.size(),
         " inputs, expected ", wanted);
@@ -80,8 +125,13 @@ std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& inputs,
   const Inferred inferred = infer(op, params.get(), inputs, num_outputs, out);
   const size_t n = inputs.size();
 
+  const CallStorage storage = settle_storage(op, params.get(), inputs, out, num_outputs);
+
   std::vector<TensorDesc> descs(n + num_outputs);
-  for (size_t i = 0; i < descs.size(); ++i) descs[i] = {inferred.shapes[i], inferred.types[i], nullptr};
+  for (size_t i = 0; i < descs.size(); ++i) {
+    descs[i] = {inferred.shapes[i], inferred.types[i], nullptr};
+    if (storage.sparse) descs[i].layout = storage_layout(i < n ? storage.in[i] : storage.out[i - n]);
+  }
   KernelRequest request;
   request.params = params.get();
   request.in = {descs.data(), n};
@@ -96,10 +146,18 @@ std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& inputs,
     if (i < static_cast<int>(out.size())) {
       check(out[i].shape == descs[n + i].shape, "[", op.name, "] out: got an array of shape ", out[i].shape,
             ", expected ", descs[n + i].shape);
-      if (writable_directly(op, out[i], i, descs[n + i].dtype, inputs)) {
+      const StorageType stored = storage_of(descs[n + i].layout);
+      if (stored == StorageType::kDefault
+              ? writable_directly(op, out[i], i, descs[n + i].dtype, inputs)
+              : sparse_writable_directly(op, out[i], i, descs[n + i].dtype, stored, inputs)) {
         results[i] = out[i];
         continue;
       }
+    }
+    if (is_sparse(descs[n + i].layout)) {
+      results[i] = as_ndarray(
+          make_sparse(storage_of(descs[n + i].layout), descs[n + i].shape, descs[n + i].dtype, context));
+      continue;
     }
     results[i] = make_ndarray(descs[n + i].shape, descs[n + i].dtype, context);
   }
@@ -117,12 +175,16 @@ std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& inputs,
       profiler.record({op.name, std::string(), start, Profiler::now_ns(), Profiler::this_thread()});
   } else {
     check(op.traits.identity_view, "[", op.name, "] has no kernel on the CPU");
+    check(!storage.sparse || !is_sparse(descs[n].layout), "[", op.name, "] has no kernel for sparse arrays");
     if (results[0].bytes() > 0) std::memmove(results[0].data(), inputs[0].data(), results[0].bytes());
   }
   for (const NDArray& a : results) a.mark_written();
-  for (int i : op.aux_list(params.get())) inputs[i].mark_written();
+  for (int i : op.aux_list(params.get())) {
+    if (inputs[i].storage != given_inputs[i].storage) copy_any(inputs[i], given_inputs[i]);
+    given_inputs[i].mark_written();
+  }
   for (size_t i = 0; i < out.size() && i < results.size(); ++i) {
-    if (results[i].data() != out[i].data()) copy_ndarray(results[i], out[i]);
+    if (results[i].data() != out[i].data()) copy_any(results[i], out[i]);
     results[i] = out[i];
   }
   results.resize(visible);

@@ -5,6 +5,7 @@
 #include "backend/cpu/parallel.h"
 #include "base/env.h"
 #include "runtime/profiler.h"
+#include "runtime/sparse.h"
 
 namespace symbind {
 
@@ -51,6 +52,12 @@ Kernel copy_kernel(size_t bytes) {
   });
 }
 
+Kernel sparse_copy_kernel() {
+  return make_kernel([](void* const* in, void* const* out, void*) {
+    copy_sparse(*static_cast<const SparseArray*>(in[0]), *static_cast<SparseArray*>(out[0]));
+  });
+}
+
 // Outputs live in the executor's arrays. An entry that cannot be written there directly (a variable, an entry
 // that is two outputs, a view) gets a copy.
 void route_output(Graph& graph, size_t i, int external, std::vector<int32_t>& entry_external,
@@ -66,6 +73,7 @@ void route_output(Graph& graph, size_t i, int external, std::vector<int32_t>& en
     const int32_t entry = graph.nodes[id].first_entry;
     graph.shapes[entry] = graph.shape(e);
     graph.dtypes[entry] = graph.dtype(e);
+    graph.layouts[entry] = graph.layouts[graph.entry(e)];
     entry_external.resize(graph.num_entries(), -1);
     e = {id, 0};
   }
@@ -78,7 +86,9 @@ const OpDef& copy_op() {
     def->name = "_output_copy";
     def->visible = false;
     def->infer_shape = infer_same_shape;
-    def->kernel = [](const KernelRequest& r) { return copy_kernel(r.in[0].bytes()); };
+    def->kernel = [](const KernelRequest& r) {
+      return is_sparse(r.in[0].layout) ? sparse_copy_kernel() : copy_kernel(r.in[0].bytes());
+    };
     return def;
   }();
   return *op;
@@ -163,6 +173,35 @@ void place_prepared(Program& program, Graph& graph, const ExternalMap& map, Memo
   }
 }
 
+// Sparse values live beside the constants, too: how much memory they need shows at run time only.
+void place_sparse(Program& program, const Graph& graph, const ExternalMap& map, MemoryRequest& request) {
+  for (const GraphNode& node : graph.nodes) {
+    if (node.op == nullptr) continue;
+    for (int i = 0; i < node.num_outputs; ++i) {
+      const int32_t entry = node.first_entry + i;
+      const StorageType type = storage_of(graph.layouts[entry]);
+      if (type == StorageType::kDefault || request.entry_external[entry] >= 0) continue;
+      request.entry_external[entry] = map.constants() + static_cast<int>(program.constants.size());
+      program.constants.push_back(as_ndarray(make_sparse(type, graph.shapes[entry], graph.dtypes[entry])));
+    }
+  }
+}
+
+StorageType grad_storage(const CompileOptions& options, int arg) {
+  return options.grad_storage.empty() ? StorageType::kDefault : options.grad_storage[arg];
+}
+
+// How every output must be stored: outputs as they come, gradients as their arrays are.
+std::vector<int> wanted_storage(const std::vector<int>& externals, const ExternalMap& map,
+                                const CompileOptions& options) {
+  std::vector<int> wanted;
+  for (const int external : externals) {
+    const int arg = external - map.grad(0);
+    wanted.push_back(arg < 0 ? -1 : static_cast<int>(grad_storage(options, arg)));
+  }
+  return wanted;
+}
+
 // Differentiates and makes the gradients outputs; returns the external number of every output.
 std::vector<int> add_training_outputs(Graph& graph, const ExternalMap& map, const CompileOptions& options) {
   std::vector<int> externals;
@@ -179,8 +218,10 @@ std::vector<int> add_training_outputs(Graph& graph, const ExternalMap& map, cons
   if (wrt.empty()) return externals;
   const GradientResult result = add_gradients(graph, wrt);
   for (size_t i = 0; i < result.head_grads.size(); ++i) {
-    if (result.head_grads[i] >= 0)
-      graph.nodes[result.head_grads[i]].external = map.head_grad(static_cast<int>(i));
+    if (result.head_grads[i] < 0) continue;
+    graph.nodes[result.head_grads[i]].external = map.head_grad(static_cast<int>(i));
+    const LayoutPtr& stored = graph.layouts[graph.entry(graph.outputs[i])];
+    if (is_sparse(stored)) graph.layouts[graph.entry({result.head_grads[i], 0})] = stored;
   }
   for (size_t k = 0; k < wrt.size(); ++k) {
     const int arg = wrt_args[k];
@@ -196,6 +237,7 @@ std::vector<int> add_training_outputs(Graph& graph, const ExternalMap& map, cons
       graph.nodes[old].external = map.grad(arg);
       graph.shape({old, 0}) = graph.shape(variable);
       graph.dtype({old, 0}) = graph.dtype(variable);
+      graph.layouts[graph.entry({old, 0})] = storage_layout(grad_storage(options, arg));
       g = context.apply("_grad_add", {{old, 0}, g});
     }
     for (size_t id = first_new; id < graph.nodes.size(); ++id) graph.nodes[id].in_backward = true;
@@ -252,6 +294,7 @@ std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const Comp
   auto program = std::make_unique<Program>();
   const std::vector<int> externals = add_training_outputs(graph, map, options);
   remove_dead(graph);
+  assign_storage(graph, wanted_storage(externals, map, options));
   if (!options.observable) {
     if (env_flag("SYMBIND_SIMPLIFY", true)) {
       simplify(graph, options.is_train);
@@ -275,6 +318,7 @@ std::unique_ptr<Program> compile(Graph graph, const ExternalMap& map, const Comp
   split_forward_backward(graph);
   request.share = !options.observable && env_flag("SYMBIND_PLAN_MEMORY", true);
   place_prepared(*program, graph, map, request);
+  place_sparse(*program, graph, map, request);
 
   const std::vector<int32_t> uses = count_uses(graph);
   program->needed_head_grads = read_head_grads(graph, map, uses);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/storage_type.h"
 #include "graph/graph.h"
 #include "passes/passes.h"
 #include "runtime/ndarray.h"
@@ -41,6 +42,7 @@ struct CompileOptions {
   bool is_train = false;
   bool observable = false;         // for monitors: nothing is fused, every output is written
   std::vector<GradReq> grad_reqs;  // by argument; empty: no gradients
+  std::vector<StorageType> grad_storage;  // by argument, how gradients are wanted; empty: all dense
   RandomState* random = nullptr;
   Compute compute = Compute::kFloat32;
 };

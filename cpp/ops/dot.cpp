@@ -1,7 +1,9 @@
 // Matrix products: dot contracts one axis of each input, batch_dot multiplies matrices pairwise.
 #include "backend/cpu/matmul.h"
 
+#include "backend/cpu/sparse_dot.h"
 #include "ops/elementwise_common.h"
+#include "ops/sparse_common.h"
 
 namespace symbind {
 namespace {
@@ -14,7 +16,7 @@ struct Params {
     v("transpose_a", transpose_a, false, "Transpose lhs first.");
     v("transpose_b", transpose_b, false, "Transpose rhs first.");
     v.choice("forward_stype", forward_stype, {"None", "default", "row_sparse", "csr"}, 0,
-             "Storage type of the output; dense inputs give dense outputs.");
+             "Storage type of the output; by default what suits the inputs.");
   }
 };
 
@@ -187,6 +189,98 @@ void register_product(const std::string& name, const char* doc, MakeSpec make, v
   };
 }
 
+// --- sparse ---
+
+using DenseKernel = std::function<Kernel(const KernelRequest&)>;
+
+// Computes a dense result into memory of its own and stores it as the output wants.
+Kernel dense_then_cast(const KernelRequest& r, const DenseKernel& dense) {
+  const DenseRequest plain(r);
+  const Kernel product = dense(plain.request);
+  const NDArray result = make_ndarray(r.out[0].shape, r.out[0].dtype);
+  const DType type = r.out[0].dtype;
+  return make_kernel(
+      [=](void* const* in, void* const* out, void* workspace) {
+        void* to = result.data();
+        product.run(product.self.get(), in, &to, workspace);
+        dense_to_sparse(to, type, sparse_at(out, 0));
+      },
+      product.workspace);
+}
+
+// csr is `lhs`, one of the two inputs; the other is `rhs`. Transposed products store rows, which become a dense
+// result or one of another kind where that is wanted.
+Kernel csr_kernel(const KernelRequest& r, size_t lhs, size_t rhs, bool transposed) {
+  const StorageType other = storage_of(r.in[rhs]), result = storage_of(r.out[0]);
+  const Shape& s = r.in[rhs].shape;
+  const int64_t n = s.product(1, s.ndim());
+  const DType type = r.out[0].dtype;
+  const Shape shape = r.out[0].shape;
+  if (!transposed) {
+    const NDArray product = result == StorageType::kDefault ? NDArray() : make_ndarray(shape, type);
+    return make_kernel([=](void* const* in, void* const* out, void*) {
+      void* to = product.empty() ? out[0] : product.data();
+      if (other == StorageType::kRowSparse) {
+        csr_dot_rows(sparse_at(in, lhs), sparse_at(in, rhs), n, to);
+      } else {
+        csr_dot_dense(sparse_at(in, lhs), in[rhs], n, to);
+      }
+      if (!product.empty()) dense_to_sparse(to, type, sparse_at(out, 0));
+    });
+  }
+  const auto groups = std::make_shared<IndexGroups>();
+  const SparsePtr rows =
+      result == StorageType::kRowSparse ? nullptr : make_sparse(StorageType::kRowSparse, shape, type);
+  return make_kernel([=](void* const* in, void* const* out, void*) {
+    csr_transposed_dot_dense(sparse_at(in, lhs), in[rhs], n, *groups, rows ? *rows : sparse_at(out, 0));
+    if (!rows) return;
+    if (result == StorageType::kDefault) {
+      sparse_to_dense(*rows, out[0], type);
+    } else {
+      const NDArray dense = dense_copy(*rows);
+      dense_to_sparse(dense.data(), type, sparse_at(out, 0));
+    }
+  });
+}
+
+void dot_storage(StorageRequest& r) {
+  const Params& p = as<Params>(r.params);
+  const StorageType asked = static_cast<StorageType>(p.forward_stype.value - 1);  // -1: not asked
+  const bool any = r.in[0] != StorageType::kDefault || r.in[1] != StorageType::kDefault;
+  if (r.in[0] == StorageType::kCsr && r.in[1] != StorageType::kCsr && !p.transpose_b) {
+    if (p.transpose_a) r.in[1] = StorageType::kDefault;
+    r.out[0] = p.transpose_a ? StorageType::kRowSparse : StorageType::kDefault;
+  } else {
+    const bool csr = r.in[0] == StorageType::kDefault && r.in[1] == StorageType::kCsr && !p.transpose_a;
+    r.all_dense();
+    if (csr) r.out[0] = StorageType::kCsr;
+  }
+  if (any && p.forward_stype.value > 0) r.out[0] = asked;
+}
+
+// Inputs: out_grad and lhs. The gradient of what a csr matrix is multiplied with has the rows that its columns name.
+void rhs_gradient_storage(StorageRequest& r) {
+  const Params& p = as<Params>(r.params);
+  if (r.in[1] != StorageType::kCsr || p.transpose_b) {
+    r.all_dense();
+    return;
+  }
+  if (!p.transpose_a) r.in[0] = StorageType::kDefault;
+  if (r.in[0] == StorageType::kCsr) r.in[0] = StorageType::kDefault;
+  r.out[0] = p.transpose_a ? StorageType::kDefault : StorageType::kRowSparse;
+}
+
+void register_sparse_dot() {
+  const DenseKernel dense = find_op("dot").kernel;
+  set_storage("dot", dot_storage, [dense](const KernelRequest& r) {
+    const bool csr = storage_of(r.in[0]) == StorageType::kCsr;
+    return csr ? csr_kernel(r, 0, 1, as<Params>(r.params).transpose_a) : dense_then_cast(r, dense);
+  });
+  set_storage("_backward_dot_rhs", rhs_gradient_storage, [](const KernelRequest& r) {
+    return csr_kernel(r, 1, 0, !as<Params>(r.params).transpose_a);
+  });
+}
+
 }  // namespace
 
 void register_dot_ops() {
@@ -196,6 +290,7 @@ void register_dot_ops() {
                    dot_spec, infer_dot);
   register_product("batch_dot", "The products of the matrices in the last two axes of lhs and rhs.",
                    batch_dot_spec, infer_batch_dot);
+  register_sparse_dot();
 }
 
 }  // namespace symbind

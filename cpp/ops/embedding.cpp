@@ -3,7 +3,8 @@
 
 #include "backend/cpu/parallel.h"
 #include "graph/graph.h"
-#include "graph/registry.h"
+#include "ops/elementwise_common.h"
+#include "ops/sparse_common.h"
 
 namespace symbind {
 namespace {
@@ -17,7 +18,7 @@ struct Params {
     v("input_dim", input_dim, required, "Number of rows of the table.");
     v("output_dim", output_dim, required, "Length of a row.");
     v("dtype", dtype, DType::kFloat32, "The dtype of the weight.");
-    v("sparse_grad", sparse_grad, false, "Accepted; the gradient of the weight is dense.");
+    v("sparse_grad", sparse_grad, false, "Whether the gradient of the weight is row_sparse: the rows that were chosen.");
   }
 };
 
@@ -93,13 +94,99 @@ Kernel backward_kernel(int64_t count, int64_t rows, int64_t width) {
   });
 }
 
-}  // namespace
+// --- sparse ---
 
-void register_embedding_ops() {
-  OpDef& op = register_op("Embedding");
-  op.doc =
-      "Row data[i] of weight (input_dim, output_dim) for every element of data; output has shape data.shape "
-      "+ (output_dim,).";
+// Rows of a row_sparse table; those that it does not store are 0.
+template <class I>
+Kernel stored_rows_kernel(int64_t count, int64_t rows, size_t row_bytes) {
+  return make_kernel([=](void* const* in, void* const* out, void*) {
+    const I* index = static_cast<const I*>(in[0]);
+    const SparseArray& table = sparse_at(in, 1);
+    const RowFinder find(table);
+    const char* values = table.values.data_as<char>();
+    char* y = static_cast<char*>(out[0]);
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t at = find(row_of(index[i], rows));
+      char* to = y + static_cast<size_t>(i) * row_bytes;
+      if (at >= 0) {
+        std::memcpy(to, values + static_cast<size_t>(at) * row_bytes, row_bytes);
+      } else {
+        std::memset(to, 0, row_bytes);
+      }
+    }
+  });
+}
+
+// The gradient of the chosen rows alone: work and memory depend on how many there are, not on the table.
+template <class I, class T>
+Kernel row_gradient_kernel(int64_t count, int64_t rows, int64_t width) {
+  const auto groups = std::make_shared<IndexGroups>();
+  const auto chosen = std::make_shared<std::vector<int64_t>>(static_cast<size_t>(count));
+  return make_kernel([=](void* const* in, void* const* out, void*) {
+    using A = accumulate_t<T>;
+    const T* g = static_cast<const T*>(in[0]);
+    const I* index = static_cast<const I*>(in[1]);
+    for (int64_t i = 0; i < count; ++i) (*chosen)[static_cast<size_t>(i)] = row_of(index[i], rows);
+    groups->build(chosen->data(), count);
+    SparseArray& to = sparse_at(out, 0);
+    to.resize(groups->count());
+    std::copy(groups->ids.begin(), groups->ids.end(), to.indices.data_as<int64_t>());
+    T* sums = to.values.data_as<T>();
+    parallel_for(groups->count(), 1 + kElementGrain / 4 / width, [&](int64_t begin, int64_t end) {
+      std::vector<A> sum(static_cast<size_t>(width));
+      for (int64_t k = begin; k < end; ++k) {
+        std::fill(sum.begin(), sum.end(), A(0));
+        for (int64_t m = groups->starts[static_cast<size_t>(k)]; m < groups->starts[static_cast<size_t>(k) + 1];
+             ++m) {
+          const T* source = g + groups->order[static_cast<size_t>(m)] * width;
+          for (int64_t j = 0; j < width; ++j) sum[static_cast<size_t>(j)] += static_cast<A>(source[j]);
+        }
+        for (int64_t j = 0; j < width; ++j) sums[k * width + j] = static_cast<T>(sum[static_cast<size_t>(j)]);
+      }
+    });
+  });
+}
+
+Kernel sparse_forward(const KernelRequest& r) {
+  const Params& p = as<Params>(r.params);
+  const size_t row_bytes = static_cast<size_t>(p.output_dim) * dtype_size(r.in[1].dtype);
+  return visit_dtype(r.in[0].dtype, [&](auto tag) {
+    return stored_rows_kernel<typename decltype(tag)::type>(r.in[0].shape.size(), p.input_dim, row_bytes);
+  });
+}
+
+Kernel sparse_backward(const KernelRequest& r) {
+  const Params& p = as<Params>(r.params);
+  return visit_float(r.in[0].dtype, "Embedding", [&](auto value) {
+    using T = typename decltype(value)::type;
+    return visit_dtype(r.in[1].dtype, [&](auto index) {
+      return row_gradient_kernel<typename decltype(index)::type, T>(r.in[1].shape.size(), p.input_dim,
+                                                                    p.output_dim);
+    });
+  });
+}
+
+void set_embedding_storage(const std::string& name, bool always_sparse) {
+  set_storage(
+      name,
+      [](StorageRequest& r) {
+        r.in[0] = StorageType::kDefault;
+        if (r.in[1] == StorageType::kCsr) r.in[1] = StorageType::kDefault;
+      },
+      sparse_forward);
+  set_storage(
+      "_backward_" + name,
+      [always_sparse](StorageRequest& r) {
+        const bool sparse = always_sparse || as<Params>(r.params).sparse_grad;
+        r.all_dense();
+        if (sparse) r.out[0] = StorageType::kRowSparse;
+      },
+      sparse_backward, /*makes_sparse=*/true);
+}
+
+void register_embedding(const std::string& name, bool always_sparse, const char* doc) {
+  OpDef& op = register_op(name);
+  op.doc = doc;
   op.params = params_spec<Params>();
   op.inputs = {"data", "weight"};
   op.infer_shape = infer_shape;
@@ -111,16 +198,13 @@ void register_embedding_ops() {
       return forward_kernel<typename decltype(tag)::type>(r.in[0].shape.size(), p.input_dim, row_bytes);
     });
   };
-  op.gradient = [](GradContext& c) -> std::vector<EntryId> {
-    return {EntryId{}, {c.backward("_backward_Embedding", {c.out_grad(0), c.input(0)}, {1}), 0}};
+  const std::string backward = "_backward_" + name;
+  op.gradient = [backward](GradContext& c) -> std::vector<EntryId> {
+    return {EntryId{}, {c.backward(backward.c_str(), {c.out_grad(0), c.input(0)}, {1}), 0}};
   };
 
-  OpDef& back = register_op("_backward_Embedding");
-  back.visible = false;
+  OpDef& back = register_backward_op(backward, {"out_grad", "data"});
   back.params = op.params;
-  back.inputs = {"out_grad", "data"};
-  back.infer_shape = [](ShapeContext&) {};
-  back.infer_type = [](TypeContext&) {};
   back.kernel = [](const KernelRequest& r) {
     const Params& p = as<Params>(r.params);
     return visit_float(r.in[0].dtype, "Embedding", [&](auto value) {
@@ -131,6 +215,16 @@ void register_embedding_ops() {
       });
     });
   };
+  set_embedding_storage(name, always_sparse);
+}
+
+}  // namespace
+
+void register_embedding_ops() {
+  register_embedding("Embedding", false,
+                     "Row data[i] of weight (input_dim, output_dim) for every element of data; output has shape "
+                     "data.shape + (output_dim,).");
+  register_embedding("_contrib_SparseEmbedding", true, "Embedding whose gradient of the weight is row_sparse.");
 }
 
 }  // namespace symbind

@@ -1,21 +1,13 @@
 // Concat and SliceChannel (split): each is the other's gradient. Also stack and _split_v2.
 #include <cstring>
 
+#include "ops/concat_params.h"
 #include "backend/cpu/parallel.h"
 #include "graph/graph.h"
 #include "graph/registry.h"
 
 namespace symbind {
 namespace {
-
-struct ConcatParams {
-  int64_t num_args, dim;
-  template <class V>
-  void visit(V& v) {
-    v("num_args", num_args, required, "Number of inputs.");
-    v("dim", dim, int64_t{1}, "The axis to join along.");
-  }
-};
 
 struct StackParams {
   int64_t axis, num_args;

@@ -1,33 +1,13 @@
-// Statistics over axes: moments and _square_sum; running sums: cumsum.
+// Statistics over axes: moments; running sums: cumsum.
 #include <optional>
 
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/reduce.h"
 #include "ops/elementwise_common.h"
+#include "ops/reduced_axes.h"
 
 namespace symbind {
 namespace {
-
-using Axes = std::optional<Tuple>;
-
-std::vector<bool> reduced(const Axes& axes, int ndim, bool exclude, const char* op) {
-  std::vector<bool> r(static_cast<size_t>(ndim), !axes || axes->empty());
-  if (!axes || axes->empty()) return r;
-  for (int64_t a : *axes) r[static_cast<size_t>(normalize_axis(a, ndim, op))] = true;
-  if (exclude) r.flip();
-  return r;
-}
-
-Shape reduced_shape(const Shape& in, const std::vector<bool>& axes, bool keepdims) {
-  Shape s;
-  s.resize(0);
-  for (int i = 0; i < in.ndim(); ++i) {
-    if (!axes[static_cast<size_t>(i)]) s.push_back(in[i]);
-    if (axes[static_cast<size_t>(i)] && keepdims) s.push_back(1);
-  }
-  if (s.ndim() == 0) s.push_back(1);
-  return s;
-}
 
 // --- moments ---
 
@@ -112,51 +92,6 @@ void register_moments() {
   op.gradient = moments_gradient;
 }
 
-// --- _square_sum ---
-
-struct SquareSumParams {
-  Axes axis;
-  bool keepdims, exclude;
-  template <class V>
-  void visit(V& v) {
-    v("axis", axis, Axes(), "The axes to reduce; all by default.");
-    v("keepdims", keepdims, false, "Keep the reduced axes with length 1.");
-    v("exclude", exclude, false, "Reduce the axes that are not in `axis`.");
-  }
-};
-
-void register_square_sum() {
-  OpDef& op = register_op("_square_sum");
-  op.doc = "The sum of squares over axes.";
-  op.params = params_spec<SquareSumParams>();
-  op.infer_shape = [](ShapeContext& c) {
-    if (!c.in[0].has_rank()) return;
-    const SquareSumParams& p = as<SquareSumParams>(c.params);
-    c.set_out(0,
-              reduced_shape(c.in[0], reduced(p.axis, c.in[0].ndim(), p.exclude, "_square_sum"), p.keepdims));
-  };
-  op.kernel = [](const KernelRequest& r) {
-    return floating_kernel(r, [](const KernelRequest& wide) {
-      const SquareSumParams& p = as<SquareSumParams>(wide.params);
-      ReduceSpec spec;
-      spec.op = Reduce::kSumSquares;
-      spec.in = wide.in[0].shape;
-      spec.axes = reduced(p.axis, spec.in.ndim(), p.exclude, "_square_sum");
-      spec.dtype = wide.in[0].dtype;
-      spec.num_threads = wide.num_threads;
-      return reduce_kernel(spec);
-    });
-  };
-  op.gradient = [](GradContext& c) -> std::vector<EntryId> {
-    const SquareSumParams& p = as<SquareSumParams>(c.params());
-    const Shape in = c.input_shape(0);
-    const Shape small = reduced_shape(in, reduced(p.axis, in.ndim(), p.exclude, "_square_sum"), true);
-    const EntryId g =
-        c.apply("Reshape", {c.out_grad(0)}, {{"shape", format_value(Tuple(small.begin(), small.end()))}});
-    return {c.apply("broadcast_mul", {c.input(0), c.apply("_mul_scalar", {g}, {{"scalar", "2"}})})};
-  };
-}
-
 // --- cumsum ---
 
 struct CumsumParams {
@@ -236,7 +171,6 @@ void register_cumsum() {
 
 void register_moments_ops() {
   register_moments();
-  register_square_sum();
   register_cumsum();
 }
 

@@ -6,6 +6,7 @@
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/strided_copy.h"
 #include "ops/elementwise_common.h"
+#include "ops/lazy_update.h"
 
 namespace symbind {
 namespace {
@@ -172,6 +173,32 @@ void run_steps(const P& p, const W* w, const G* g, S* const* states, Y* y, int64
       for (int k = 0; k < P::kStates; ++k) states[k][i] = static_cast<S>(s[k]);
     }
   });
+}
+
+// The rows that a row_sparse gradient stores.
+template <class P, class T>
+void run_rows(const P& p, const UpdateTask& task, const SparseArray& grad) {
+  const int64_t width = grad.row_size();
+  T* const weight = static_cast<T*>(task.weight);
+  for (int64_t i = 0; i < grad.count(); ++i) {
+    const int64_t first = grad.index()[i] * width;
+    T* states[P::kStates + 1] = {};
+    for (int k = 0; k < P::kStates; ++k) states[k] = static_cast<T*>(task.states[k]) + first;
+    run_steps(p, weight + first, grad.values.data_as<T>() + i * width, states, weight + first, width);
+  }
+}
+
+template <class P>
+void set_lazy_step(const char* name, bool dense_weight) {
+  set_lazy_update(
+      name, [](const void*) { return true; }, dense_weight,
+      [name](const void* params) -> RowsStep {
+        const P p = as<P>(params);
+        return [p, name](UpdateTask& task, const SparseArray& grad) {
+          visit_float(task.dtype, name,
+                      [&](auto tag) { run_rows<P, typename decltype(tag)::type>(p, task, grad); });
+        };
+      });
 }
 
 template <class P>
@@ -367,6 +394,8 @@ void register_optimizer_steps_ops() {
   register_step<Ftml>("ftml_update", {"d", "v", "z"}, {}, "Follow the moving leader (Zheng and Kwok, 2017).");
   register_step<AdaGrad>("_sparse_adagrad_update", {"history"}, {},
                          "w -= lr * g / sqrt(history + epsilon), history the sum of g^2.");
+  set_lazy_step<Ftrl>("ftrl_update", false);
+  set_lazy_step<AdaGrad>("_sparse_adagrad_update", true);
   register_lamb();
   register_lars();
 }

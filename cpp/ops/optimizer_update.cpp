@@ -5,6 +5,7 @@
 
 #include "backend/cpu/parallel.h"
 #include "ops/elementwise_common.h"
+#include "ops/lazy_update.h"
 
 namespace symbind {
 namespace {
@@ -130,6 +131,19 @@ void register_update(const char* name, Update kind, std::vector<std::string> sta
   op.kernel = [kind, mixed](const KernelRequest& r) {
     return update_kernel(kind, mixed, as<P>(r.params).values, r);
   };
+  if (kind == Update::kSgd || kind == Update::kSgdMom || kind == Update::kAdam) {
+    if (!mixed) {
+      set_lazy_update(
+          name, [](const void* p) { return as<P>(p).lazy_update; }, /*dense_weight=*/true,
+          [kind](const void* p) -> RowsStep {
+            const UpdateParams params = as<P>(p).values;
+            return [kind, params](UpdateTask& task, const SparseArray& grad) {
+              task.params = params;
+              run_row_update(kind, task, grad, grad.row_size());
+            };
+          });
+    }
+  }
 }
 
 }  // namespace

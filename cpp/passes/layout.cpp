@@ -1,6 +1,7 @@
 // Layouts: operators choose, `_reorder` nodes join what differs.
 #include "passes/passes.h"
 
+#include "base/storage_type.h"
 #include "graph/registry.h"
 
 namespace symbind {
@@ -59,6 +60,15 @@ struct LayoutPass {
     for (int i = 0; i < node.num_outputs; ++i) {
       out.push_back({graph.shapes[old_entry + i], graph.dtypes[old_entry + i], nullptr});
     }
+    if (touches_sparse(graph, graph.nodes[old_id])) {  // the storage pass has settled these
+      for (int i = 0; i < node.num_outputs; ++i) out[i].layout = graph.layouts[old_entry + i];
+      for (size_t i = 0; i < in.size(); ++i) {
+        const LayoutPtr& settled = graph.layouts[graph.entry(graph.nodes[old_id].inputs[i])];
+        node.inputs[i] = in_layout(node.inputs[i], settled, node.in_backward);
+      }
+      append(std::move(node), old_entry, out);
+      return;
+    }
     LayoutPtr shared;
     if (node.op != nullptr && node.op->layout) {
       LayoutRequest request{node.params.get(), in, out, is_train, compute};
@@ -101,7 +111,9 @@ void assign_layouts(Graph& graph, bool is_train, Compute compute) {
   for (size_t id = 0; id < graph.nodes.size(); ++id) pass.visit(id);
   for (EntryId e : graph.outputs) {
     const EntryId to = pass.moved[graph.entry(e)];
-    pass.next.outputs.push_back(pass.in_layout(to, nullptr, pass.next.nodes[to.node].in_backward));
+    const LayoutPtr& settled = graph.layouts[graph.entry(e)];
+    const LayoutPtr wanted = is_sparse(settled) ? settled : nullptr;
+    pass.next.outputs.push_back(pass.in_layout(to, wanted, pass.next.nodes[to.node].in_backward));
   }
   graph = std::move(pass.next);
 }

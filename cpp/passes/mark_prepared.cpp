@@ -26,6 +26,7 @@ void mark_prepared(Graph& graph) {
     GraphNode& node = graph.nodes[id];
     if (node.op == nullptr || node.inputs.empty() || is_output[id]) continue;
     if (node.op->traits.random || node.op->traits.no_fold || !node.op->aux.empty()) continue;
+    if (touches_sparse(graph, node)) continue;
     node.prepared = true;
     for (const EntryId& e : node.inputs) node.prepared = node.prepared && graph.nodes[e.node].prepared;
   }

@@ -15,6 +15,7 @@ struct Storage {
   // What is computed from parameters and kept (packed weights) compares these with what it saw last.
   std::atomic<uint64_t> version{0};  // goes up with every write
   std::atomic<bool> exposed{false};  // somebody outside of the engine may write without telling
+  bool sparse = false;               // `data` is a SparseArray (runtime/sparse.h)
 };
 using StoragePtr = std::shared_ptr<Storage>;
 

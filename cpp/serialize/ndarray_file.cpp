@@ -79,7 +79,7 @@ NamedArrays read_list(ByteSource& in, const LoadOptions& options) {
   read_magic(in);
   in.number<uint64_t>("the reserved word");
   const uint64_t count = read_count(in, kMinRecordBytes, "the number of arrays");
-  RecordOptions record{options.warnings, dense_budget(in)};
+  RecordOptions record{options.warnings};
   NamedArrays result;
   for (uint64_t i = 0; i < count; ++i) {
     in.set_entry(concat("array ", i, " of ", count));
@@ -131,7 +131,6 @@ void save_ndarray_file(const std::string& path, Span<const NDArray> arrays, Span
 
 std::string ndarray_to_bytes(const NDArray& array) {
   std::string bytes;
-  bytes.reserve(array.bytes() + 128);
   write_ndarray_record(array,
                        [&](const void* data, size_t n) { bytes.append(static_cast<const char*>(data), n); });
   return bytes;
@@ -139,7 +138,7 @@ std::string ndarray_to_bytes(const NDArray& array) {
 
 NDArray ndarray_from_bytes(std::string_view bytes, const std::string& label, const LoadOptions& options) {
   const auto in = open_bytes(bytes, label);
-  RecordOptions record{options.warnings, dense_budget(*in)};
+  RecordOptions record{options.warnings};
   NDArray array = read_ndarray_record(*in, record);
   finish(*in, options);
   return array;

@@ -31,7 +31,7 @@ NDArray read_dense(ByteSource& in, const Shape& shape, const RecordOptions& opti
   return read_elements(in, shape, type, "the data");
 }
 
-NDArray read_sparse_as_dense(ByteSource& in, bool csr, RecordOptions& options) {
+NDArray read_sparse(ByteSource& in, bool csr, RecordOptions& options) {
   SparseRecord record;
   record.stored = read_shape<int64_t>(in, in.number<int32_t>("the number of stored dimensions"), false);
   record.shape = read_shape<int64_t>(in, in.number<int32_t>("the number of dimensions"), false);
@@ -39,12 +39,10 @@ NDArray read_sparse_as_dense(ByteSource& in, bool csr, RecordOptions& options) {
   skip_context(in);
   record.type = &read_file_dtype(in);
   warn_if_converted(in, *record.type, options.warnings);
-  return csr ? read_csr(in, record, options.dense_budget) : read_row_sparse(in, record, options.dense_budget);
+  return as_ndarray(csr ? read_csr(in, record) : read_row_sparse(in, record));
 }
 
 }  // namespace
-
-uint64_t dense_budget(const ByteSource& in) { return (uint64_t{16} << 20) + 64 * in.size(); }
 
 NDArray read_ndarray_record(ByteSource& in, RecordOptions& options) {
   const uint64_t begin = in.offset();
@@ -65,14 +63,50 @@ NDArray read_ndarray_record(ByteSource& in, RecordOptions& options) {
                  first == kV2 ? "0 (dense), 1 (row_sparse) or 2 (csr)" : "0 (dense)");
     }
   }
-  if (storage != 0) return read_sparse_as_dense(in, storage == 2, options);
+  if (storage != 0) return read_sparse(in, storage == 2, options);
   const int32_t ndim = in.number<int32_t>("the number of dimensions");
   const Shape shape = read_shape<int64_t>(in, ndim, /*may_be_unknown=*/first == kV3);
   if (!shape.known() || (shape.ndim() == 0 && first != kV3)) return no_array(in, options);
   return read_dense(in, shape, options);
 }
 
+namespace {
+
+template <class Number>
+void write_shape(const Shape& shape, Number number) {
+  number(static_cast<int32_t>(shape.ndim()));
+  for (int64_t d : shape) number(d);
+}
+
+void write_sparse(const SparseArray& array, const WriteBytes& write) {
+  const auto number = [&](auto value) { write(&value, sizeof(value)); };
+  const bool csr = array.stype == StorageType::kCsr;
+  number(kV2);
+  number(static_cast<int32_t>(array.stype));
+  write_shape(array.values.shape, number);
+  write_shape(array.shape, number);
+  number(static_cast<int32_t>(array.context.device_type));
+  number(array.context.device_id);
+  number(static_cast<int32_t>(array.dtype));
+  std::vector<const NDArray*> aux{&array.indices};
+  if (csr) aux = {&array.indptr, &array.indices};
+  for (const NDArray* a : aux) {
+    number(static_cast<int32_t>(a->dtype));
+    write_shape(a->shape, number);
+  }
+  if (array.values.bytes() > 0) write(array.values.data(), array.values.bytes());
+  for (const NDArray* a : aux) {
+    if (a->bytes() > 0) write(a->data(), a->bytes());
+  }
+}
+
+}  // namespace
+
 void write_ndarray_record(const NDArray& array, const WriteBytes& write) {
+  if (const SparsePtr sparse = sparse_of(array)) {
+    write_sparse(*sparse, write);
+    return;
+  }
   check(!array.empty() && array.shape.known(), "[save] an array has no data: got shape ", array.shape);
   const auto number = [&](auto value) { write(&value, sizeof(value)); };
   const bool scalar = array.shape.ndim() == 0;

@@ -23,15 +23,9 @@ namespace symbind {
 
 struct RecordOptions {
   std::vector<std::string>* warnings = nullptr;
-  // Bytes that sparse arrays may still take as dense ones; lowered by every sparse record that is read.
-  uint64_t dense_budget = 0;
 };
 
-// 16 MiB and 64 times the size of the source for all its sparse arrays together: a few bytes can stand for
-// any number of zeros.
-uint64_t dense_budget(const ByteSource& in);
-
-// Sparse arrays come back dense. Element types that NDArray does not have come back as the next wider one
+// Sparse arrays come back as as_ndarray() of a SparseArray (runtime/sparse.h). Element types that NDArray does not have come back as the next wider one
 // that holds their values, with a warning: int16 and uint16 as int32, uint32 as int64, bfloat16 as float32,
 // uint64 as int64 if the values fit. A record without an array gives one of shape (0,).
 NDArray read_ndarray_record(ByteSource& in, RecordOptions& options);

@@ -25,23 +25,28 @@ AuxHeader read_aux_header(ByteSource& in, int64_t length, const char* what) {
   return aux;
 }
 
-std::vector<int64_t> read_aux(ByteSource& in, const AuxHeader& aux, const char* what) {
+NDArray read_aux(ByteSource& in, const AuxHeader& aux, const char* what) {
   const NDArray array = read_elements(in, aux.shape, *aux.type, what);
-  std::vector<int64_t> values(static_cast<size_t>(array.size()));
-  convert_elements(array.data(), array.dtype, values.data(), DType::kInt64, array.size());
-  return values;
+  if (array.dtype == DType::kInt64) return array;
+  NDArray wide = make_ndarray(array.shape, DType::kInt64);
+  convert_elements(array.data(), array.dtype, wide.data(), DType::kInt64, array.size());
+  return wide;
 }
 
-NDArray make_dense(ByteSource& in, const SparseRecord& record, uint64_t& budget) {
-  const uint64_t bytes =
-      checked_file_bytes(in, record.shape, dtype_size(record.type->memory), "the dense array");
-  if (bytes > budget) {
-    in.fail_here("a sparse array of shape ", record.shape, " ", record.type->name,
-                 " is too large to load as a dense ", "one: it needs ", bytes,
-                 " bytes and stores values of shape ", record.stored, "; ", budget, " bytes are allowed");
-  }
-  budget -= bytes;
-  return make_zeros(record.shape, record.type->memory);
+std::vector<int64_t> numbers(const NDArray& array) {
+  const int64_t* data = array.data_as<int64_t>();
+  return {data, data + array.size()};
+}
+
+// The array without its contents. Only sizes are made up so far that the file itself holds.
+SparsePtr make_array(StorageType stype, const SparseRecord& record, const NDArray& values, const NDArray& indices) {
+  auto made = std::make_shared<SparseArray>();
+  made->stype = stype;
+  made->shape = record.shape;
+  made->dtype = values.dtype;
+  made->values = values;
+  made->indices = indices;
+  return made;
 }
 
 void check_row_numbers(ByteSource& in, std::vector<int64_t> ids, int64_t rows) {
@@ -57,7 +62,7 @@ void check_row_numbers(ByteSource& in, std::vector<int64_t> ids, int64_t rows) {
 
 }  // namespace
 
-NDArray read_row_sparse(ByteSource& in, const SparseRecord& record, uint64_t& budget) {
+SparsePtr read_row_sparse(ByteSource& in, const SparseRecord& record) {
   const Shape& shape = record.shape;
   Shape expected = shape;
   if (record.stored.ndim() > 0) expected[0] = record.stored[0];
@@ -67,18 +72,13 @@ NDArray read_row_sparse(ByteSource& in, const SparseRecord& record, uint64_t& bu
   const int64_t rows = record.stored[0];
   const AuxHeader ids_header = read_aux_header(in, rows, "the row numbers");
   const NDArray values = read_elements(in, record.stored, *record.type, "the stored rows");
-  const std::vector<int64_t> ids = read_aux(in, ids_header, "the row numbers");
-  check_row_numbers(in, ids, shape[0]);
-  const NDArray dense = make_dense(in, record, budget);
-  const size_t row_bytes = dense.size() > 0 ? dense.bytes() / static_cast<size_t>(shape[0]) : 0;
-  for (size_t i = 0; i < ids.size() && row_bytes > 0; ++i) {
-    std::memcpy(dense.data_as<char>() + static_cast<size_t>(ids[i]) * row_bytes,
-                values.data_as<char>() + i * row_bytes, row_bytes);
-  }
-  return dense;
+  const NDArray ids = read_aux(in, ids_header, "the row numbers");
+  check_row_numbers(in, numbers(ids), shape[0]);
+  checked_file_bytes(in, shape, dtype_size(values.dtype), "the array");
+  return make_array(StorageType::kRowSparse, record, values, ids);
 }
 
-NDArray read_csr(ByteSource& in, const SparseRecord& record, uint64_t& budget) {
+SparsePtr read_csr(ByteSource& in, const SparseRecord& record) {
   const Shape& shape = record.shape;
   if (shape.ndim() != 2 || record.stored.ndim() != 1) {
     in.fail_here("a csr array has 2 dimensions and stores 1: got ", shape, " storing ", record.stored);
@@ -89,8 +89,9 @@ NDArray read_csr(ByteSource& in, const SparseRecord& record, uint64_t& budget) {
   const AuxHeader starts_header = read_aux_header(in, shape[0] + 1, "the row starts");
   const AuxHeader columns_header = read_aux_header(in, count, "the column numbers");
   const NDArray values = read_elements(in, record.stored, *record.type, "the stored values");
-  const std::vector<int64_t> starts = read_aux(in, starts_header, "the row starts");
-  const std::vector<int64_t> columns = read_aux(in, columns_header, "the column numbers");
+  const NDArray indptr = read_aux(in, starts_header, "the row starts");
+  const NDArray indices = read_aux(in, columns_header, "the column numbers");
+  const std::vector<int64_t> starts = numbers(indptr), columns = numbers(indices);
   for (size_t r = 0; r < starts.size(); ++r) {
     const int64_t least = r == 0 ? 0 : starts[r - 1];
     const int64_t most = r == 0 ? 0 : count;
@@ -106,15 +107,10 @@ NDArray read_csr(ByteSource& in, const SparseRecord& record, uint64_t& budget) {
       in.fail_here("column number ", i, " out of range: got ", columns[i], ", expected 0 to ", shape[1] - 1);
     }
   }
-  const NDArray dense = make_dense(in, record, budget);
-  const size_t item = dtype_size(dense.dtype);
-  for (int64_t r = 0; r < shape[0]; ++r) {
-    for (int64_t i = starts[r]; i < starts[r + 1]; ++i) {
-      std::memcpy(dense.data_as<char>() + static_cast<size_t>(r * shape[1] + columns[i]) * item,
-                  values.data_as<char>() + static_cast<size_t>(i) * item, item);
-    }
-  }
-  return dense;
+  checked_file_bytes(in, shape, dtype_size(values.dtype), "the array");
+  SparsePtr made = make_array(StorageType::kCsr, record, values, indices);
+  made->indptr = indptr;
+  return made;
 }
 
 }  // namespace symbind

@@ -1,6 +1,7 @@
-// The rest of a sparse record, read into a dense array: no index is used before it is known to be inside.
+// The rest of a sparse record: no index is believed before it is known to be inside.
 #pragma once
 
+#include "runtime/sparse.h"
 #include "serialize/file_dtype.h"
 
 namespace symbind {
@@ -11,10 +12,9 @@ struct SparseRecord {
   const FileDType* type = nullptr;
 };
 
-// Both stand after the dtype of the values. `budget` is lowered by the bytes of the dense array, which is not
-// made if it exceeds it. row_sparse: whole rows, with their numbers in any order.
-NDArray read_row_sparse(ByteSource& in, const SparseRecord& record, uint64_t& budget);
+// Both stand after the dtype of the values. row_sparse: whole rows, with their numbers in any order.
+SparsePtr read_row_sparse(ByteSource& in, const SparseRecord& record);
 // csr: for each row a range of values with their columns.
-NDArray read_csr(ByteSource& in, const SparseRecord& record, uint64_t& budget);
+SparsePtr read_csr(ByteSource& in, const SparseRecord& record);
 
 }  // namespace symbind

@@ -122,6 +122,33 @@ FLUENT_METHODS = (
 # fmt: on
 
 
+#: The functions of `mx.nd.sparse` and `mx.sym.sparse`, and the operators behind them.
+# fmt: off
+SPARSE_FUNCTIONS = {
+    **{
+        name: name
+        for name in (
+            "Embedding", "FullyConnected", "LinearRegressionOutput", "LogisticRegressionOutput",
+            "MAERegressionOutput", "abs", "adam_update", "add_n", "arccos", "arccosh", "arcsin",
+            "arcsinh", "arctan", "arctanh", "broadcast_add", "broadcast_div", "broadcast_mul",
+            "broadcast_sub", "cast_storage", "cbrt", "ceil", "clip", "cos", "cosh", "degrees",
+            "dot", "elemwise_add", "elemwise_div", "elemwise_mul", "elemwise_sub", "exp", "expm1",
+            "fix", "floor", "ftrl_update", "gamma", "gammaln", "log", "log10", "log1p", "log2",
+            "make_loss", "mean", "negative", "norm", "radians", "relu", "rint", "round", "rsqrt",
+            "sgd_mom_update", "sgd_update", "sigmoid", "sign", "sin", "sinh", "slice", "sqrt",
+            "square", "stop_gradient", "sum", "tan", "tanh", "trunc", "where", "zeros_like",
+        )
+    },
+    "ElementWiseSum": "add_n",
+    "adagrad_update": "_sparse_adagrad_update",
+    "broadcast_minus": "broadcast_sub",
+    "broadcast_plus": "broadcast_add",
+    "concat": "Concat",
+    "retain": "_sparse_retain",
+}
+# fmt: on
+
+
 def add_fluent_methods(cls: type, function: Callable[[str], Callable], space: str) -> None:
     """Give a class those of `FLUENT_METHODS` that the engine has and the class has not.
 

@@ -11,6 +11,7 @@ from . import _core
 from .context import Context, place_groups
 from .ndarray import NDArray, array, empty, zeros
 from .ndarray.ndarray import _wrap
+from .ndarray.sparse_array import wrap_any
 
 __all__ = ["Executor"]
 
@@ -72,7 +73,7 @@ class Executor:
             ctx = self.placement.get(self._symbol[i].name, ctx)
         if ctx != Context("cpu", 0):
             handle = handle.placed_on(ctx.device_typeid, ctx.device_id)
-        return _wrap(handle)
+        return wrap_any(handle)
 
     @property
     def arg_dict(self) -> dict[str, NDArray]:
@@ -225,8 +226,8 @@ class Executor:
         return made
 
     def _resized(self, old: NDArray, shape: Sequence[int], grows: bool) -> NDArray:
-        if grows:
-            return empty(shape, self._ctx, old.dtype)
+        if grows or old.stype != "default":
+            return empty(shape, self._ctx, old.dtype, old.stype)
         count = int(np.prod(shape, dtype=np.int64))
         return _wrap(old.handle.reshape((old.size,)).slice(0, count).reshape(tuple(shape)))
 

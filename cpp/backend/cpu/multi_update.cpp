@@ -1,5 +1,7 @@
 #include "backend/cpu/multi_update.h"
 
+#include <algorithm>
+
 #include "backend/cpu/parallel.h"
 
 namespace symbind {
@@ -96,16 +98,16 @@ UpdateTask make_task(Update kind, bool mixed, const NDArray& weight, const NDArr
         " states, expected ", wanted);
   check_like(weight, grad, weight.dtype, "gradient", i);
   UpdateTask task;
-  task.weight = weight.data();
+  task.weight = updated_rows(weight);
   task.grad = grad.data();
   task.dtype = weight.dtype;
   task.n = weight.size();
   for (size_t k = 0; k < states.size(); ++k) {
     check_like(weight, states[k], mixed ? DType::kFloat32 : weight.dtype, "state", i);
     if (mixed && k + 1 == states.size()) {
-      task.weight32 = states[k].data_as<float>();
+      task.weight32 = static_cast<float*>(updated_rows(states[k]));
     } else {
-      task.states[k] = states[k].data();
+      task.states[k] = updated_rows(states[k]);
     }
   }
   return task;
@@ -137,6 +139,33 @@ void run_update(Update kind, const UpdateTask& task, int64_t begin, int64_t end)
       at(task.weight), static_cast<const char*>(task.grad) + offset, states, end - begin, task.params);
 }
 
+void* updated_rows(const NDArray& array) {
+  const SparsePtr sparse = sparse_of(array);
+  if (!sparse) return array.data();
+  check(sparse->stype == StorageType::kRowSparse, "[optimizer] weights and states are 'default' or 'row_sparse': got '",
+        storage_name(sparse->stype), "'");
+  fill_rows(*sparse);
+  return sparse->values.data();
+}
+
+void run_row_update(Update kind, const UpdateTask& task, const SparseArray& grad, int64_t width) {
+  const int64_t size = static_cast<int64_t>(dtype_size(task.dtype));
+  const int64_t state_size = task.weight32 != nullptr ? 4 : size;
+  parallel_for(grad.count(), 1 + kElementGrain / 2 / std::max<int64_t>(width, 1), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = grad.index()[i] * width;
+      UpdateTask row = task;
+      row.n = width;
+      row.weight = static_cast<char*>(task.weight) + first * size;
+      row.grad = grad.values.data_as<char>() + i * width * size;
+      for (void*& state : row.states)
+        state = state == nullptr ? nullptr : static_cast<char*>(state) + first * state_size;
+      if (task.weight32 != nullptr) row.weight32 = task.weight32 + first;
+      run_update(kind, row, 0, width);
+    }
+  });
+}
+
 void multi_update(const std::string& kind_name, Span<const NDArray> weights, Span<const NDArray> grads,
                   const std::vector<std::vector<NDArray>>& states, Span<const float> lrs,
                   Span<const float> wds, Span<const double> hyper) {
@@ -158,6 +187,7 @@ void multi_update(const std::string& kind_name, Span<const NDArray> weights, Spa
     tasks.back().params = shared;
     tasks.back().params.lr = lrs[i];
     tasks.back().params.wd = wds[i];
+    if (sparse_of(grads[i])) tasks.back().n = 0;  // by rows, below
     total += tasks.back().n;
   }
   parallel_for(total, kElementGrain / 2, [&](int64_t begin, int64_t end) {
@@ -171,6 +201,8 @@ void multi_update(const std::string& kind_name, Span<const NDArray> weights, Spa
     }
   });
   for (size_t i = 0; i < count; ++i) {
+    const SparsePtr rows = sparse_of(grads[i]);
+    if (rows) run_row_update(kind, tasks[i], *rows, rows->row_size());
     weights[i].mark_written();
     for (const NDArray& state : states[i]) {
       if (!state.empty()) state.mark_written();

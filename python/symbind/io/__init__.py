@@ -12,6 +12,7 @@ from .image_record_iter import (
     ImageRecordUInt8Iter_v1,
 )
 from .iterator import DataBatch, DataDesc, DataIter
+from .libsvm import LibSVMIter
 from .mnist import MNISTIter
 from .ndarray_iter import NDArrayIter
 from .utils import _init_data
@@ -27,6 +28,7 @@ __all__ = [
     "ImageRecordIter_v1",
     "ImageRecordUInt8Iter",
     "ImageRecordUInt8Iter_v1",
+    "LibSVMIter",
     "MNISTIter",
     "MXDataIter",
     "NDArrayIter",

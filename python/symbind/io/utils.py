@@ -8,7 +8,9 @@ from typing import Any, Union
 import numpy as np
 
 from ..base import mx_real_t
-from ..ndarray import NDArray, from_numpy
+from ..ndarray import CSRNDArray, NDArray, RowSparseNDArray, from_numpy
+from ..ndarray.sparse import array as sparse_array
+from .csr import CSRSource
 
 Selection = Union[slice, np.ndarray]
 
@@ -66,7 +68,9 @@ def _init_data(data: Any, allow_empty: bool, default_name: str) -> list[tuple[st
     """
     return [
         (name, value if isinstance(value, NDArray) or _is_lazy(value) else _wrap(_to_float32(value, name)))
-        for name, value in _named_values(data, allow_empty, default_name)
+        for name, value in (
+            (name, _without_scipy(value)) for name, value in _named_values(data, allow_empty, default_name)
+        )
     ]
 
 
@@ -131,7 +135,20 @@ class LazySource:
         )
 
 
-Source = Union[ArraySource, LazySource]
+Source = Union[ArraySource, LazySource, CSRSource]
+
+
+def _without_scipy(value: Any) -> Any:
+    """Matrices of SciPy as CSRNDArrays, row_sparse arrays as dense ones; anything else as it is."""
+    if type(value).__module__.startswith("scipy.sparse"):
+        return sparse_array(value.tocsr())
+    return value.tostype("default") if isinstance(value, RowSparseNDArray) else value
+
+
+def _kind_of(value: Any) -> Any:
+    if isinstance(value, CSRNDArray):
+        return CSRSource
+    return LazySource if _is_lazy(value) else ArraySource
 
 
 def open_sources(data: Any, allow_empty: bool, default_name: str, batch_axis: int) -> list[Source]:
@@ -141,7 +158,8 @@ def open_sources(data: Any, allow_empty: bool, default_name: str, batch_axis: in
     """
     sources: list[Source] = []
     for name, value in _named_values(data, allow_empty, default_name):
-        source = (LazySource if _is_lazy(value) else ArraySource)(name, value, batch_axis)
+        value = _without_scipy(value)
+        source = _kind_of(value)(name, value, batch_axis)
         if len(source.shape) <= batch_axis:
             raise ValueError(
                 f"[NDArrayIter] {name!r} has no batch axis {batch_axis}: got shape {source.shape}; "

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Callable, Union
 
+import numpy as np
+
 from .. import optimizer as opt
 from .._files import atomic_write
 from ..base import MXNetError
-from ..ndarray import NDArray
+from ..ndarray import NDArray, add_n, array
+from ..ndarray.sparse import retain
 from .compression import TwoBitCompression, create_compression
 
 __all__ = ["KVStore", "create"]
@@ -113,11 +116,11 @@ class KVStore:
         priority : int
             As in `push`.
         ignore_sparse : bool
-            Default True: row_sparse values are left out.
+            Default True: row_sparse arrays in `out` are left as they are; see `row_sparse_pull`.
         """
         if out is None:
             raise ValueError("[KVStore.pull] out is missing: pass the arrays to write to")
-        self._pull("pull", *self._pairs("pull", key, out))
+        self._pull("pull", *self._pairs("pull", key, out), ignore_sparse)
 
     def pushpull(self, key, value, out=None, priority=0):
         """`push`, then `pull` into `out`, or into the pushed arrays where `out` is None."""
@@ -132,25 +135,61 @@ class KVStore:
         self.pull(key, out=out, priority=priority)
 
     def row_sparse_pull(self, key, out=None, priority=0, row_ids=None):
-        """Copies chosen rows of row_sparse values; a dense value has no row storage and raises ValueError.
+        """Copies chosen rows of row_sparse values: `out` then stores these rows and no others.
 
         Parameters
         ----------
         key : int, str or list
-        out : NDArray or list of NDArray
+        out : RowSparseNDArray, list of them, or list of those for a list of keys
         priority : int
             As in `push`.
         row_ids : NDArray or list of NDArray
+            Numbers of the rows, in any order; one for all arrays of a key, or one for each.
+
+        Raises
+        ------
+        ValueError
+            If the stored value or `out` is dense.
+        MXNetError
+            If a row number is out of range.
         """
         if out is None or row_ids is None:
             raise ValueError("[KVStore.row_sparse_pull] out and row_ids are both needed")
-        keys, _ = self._pairs("row_sparse_pull", key, out)
-        for k in keys:
-            stype = self._value("row_sparse_pull", k).stype
+        keys, outs = self._pairs("row_sparse_pull", key, out)
+        for k, targets, ids in zip(keys, outs, self._row_ids(row_ids, outs, isinstance(key, (list, tuple)))):
+            value = self._value("row_sparse_pull", k)
+            for what, array in [("stored value", value), *(("out", t) for t in targets)]:
+                if array.stype != "row_sparse":
+                    raise ValueError(
+                        f"[KVStore.row_sparse_pull] key {k!r}: {what} is '{array.stype}', expected "
+                        "'row_sparse'; use pull"
+                    )
+                if array.shape != value.shape:
+                    raise MXNetError(
+                        f"[KVStore.row_sparse_pull] key {k!r}: got shape {array.shape}, expected {value.shape}"
+                    )
+            for target, rows in zip(targets, ids):
+                retain(value, rows, out=target)
+
+    @staticmethod
+    def _row_ids(row_ids, outs: list[list[NDArray]], several_keys: bool) -> list[list[NDArray]]:
+        """For each key, and for each of its outputs, the numbers of the wanted rows: ascending, each once."""
+        by_key = row_ids if several_keys and isinstance(row_ids, (list, tuple)) else [row_ids] * len(outs)
+        if len(by_key) != len(outs):
             raise ValueError(
-                f"[KVStore.row_sparse_pull] key {k!r}: stored value is '{stype}', expected 'row_sparse'; "
-                "use pull"
+                f"[KVStore.row_sparse_pull] got row_ids for {len(by_key)} keys, expected {len(outs)}"
             )
+        result = []
+        for ids, targets in zip(by_key, outs):
+            ids = list(ids) if isinstance(ids, (list, tuple)) else [ids]
+            if len(ids) not in (1, len(targets)):
+                raise ValueError(
+                    f"[KVStore.row_sparse_pull] got {len(ids)} row_ids, expected one or one for each of "
+                    f"{len(targets)} arrays"
+                )
+            unique = [array(np.unique(i.asnumpy().astype(np.int64)), dtype=np.int64) for i in ids]
+            result.append(unique * len(targets) if len(unique) == 1 else unique)
+        return result
 
     # ---- optimizer
 
@@ -266,6 +305,8 @@ class KVStore:
             values = [self._compression(key, i, v) for i, v in enumerate(values)]
         if len(values) == 1:
             return values[0]
+        if any(v._is_sparse for v in values):
+            return add_n(*values)
         first = values[0]
         merged = self._merged.get(key)
         if merged is None or merged.shape != first.shape or merged.dtype != first.dtype:
@@ -276,10 +317,14 @@ class KVStore:
             merged += other.as_in_context(merged.context)  # type: ignore[operator]
         return merged
 
-    def _pull(self, method: str, keys: list[Key], outs: list[list[NDArray]]) -> None:
+    def _pull(
+        self, method: str, keys: list[Key], outs: list[list[NDArray]], ignore_sparse: bool = False
+    ) -> None:
         for key, targets in zip(keys, outs):
             value = self._value(method, key)
             for target in targets:
+                if ignore_sparse and target._is_sparse:
+                    continue
                 if target.shape != value.shape:
                     raise MXNetError(
                         f"[KVStore.{method}] key {key!r}: got shape {target.shape}, expected {value.shape}"

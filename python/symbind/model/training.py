@@ -80,7 +80,7 @@ def _update_params(param_arrays, grad_arrays, updater, num_device, kvstore=None,
         kept, _, grads = _with_grad(param_arrays, grad_arrays, names)
         if kept:
             kvstore.push(kept, grads)
-            kvstore.pull(kept, grads)
+            kvstore.pull(kept, grads, ignore_sparse=False)
     positions, params, grads = _with_grad(param_arrays, grad_arrays, range(len(param_arrays)))
     if not positions:
         return

@@ -209,6 +209,8 @@ class Binder:
         """Binds the symbol on one context, over the parameter arrays of `base` where there is one."""
         shapes, dtypes = self._of_context(described, part)
         arg_shapes, arg_types, aux_shapes, aux_types = self.symbol._infer_for_bind(shapes, dtypes)
+        wanted = [name for name in self.arg_names if self.grad_req[name] != "null"]
+        stypes, grad_stypes = self.symbol._storage_types(shapes, dtypes, wanted)
         ctx = self.contexts[i]
         placed = self.placements[i]
         args, grads, aux = {}, {}, {}
@@ -223,16 +225,18 @@ class Binder:
             if old is not None:
                 check_shared("parameter", name, old, shape, dtype)
             on = placed.get(name, ctx)
+            stype = stypes.get(name, "default")
             if old is not None:
                 args[name] = old
-            elif self.pool is not None and name not in reusable:
+            elif self.pool is not None and name not in reusable and stype == "default":
                 args[name] = self.pool.input(i, name, shape, on, dtype)
             else:
-                args[name] = nd.zeros(shape, on, dtype=dtype)
+                args[name] = nd.zeros(shape, on, dtype, stype)
             if self.grad_req[name] != "null":
+                stype = grad_stypes.get(name, "default")
                 old = base_grads.get(name) if name in self.param_names else None
-                fits = old is not None and tuple(old.shape) == shape and old.dtype == dtype
-                grads[name] = old if fits else nd.zeros(shape, on, dtype=dtype)
+                fits = old is not None and (tuple(old.shape), old.dtype, old.stype) == (shape, dtype, stype)
+                grads[name] = old if fits else nd.zeros(shape, on, dtype, stype)
         for name, shape, dtype in zip(self.aux_names, map(tuple, aux_shapes), aux_types):
             old = base_aux.get(name)
             if old is not None:

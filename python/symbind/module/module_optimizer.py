@@ -129,7 +129,7 @@ class ModuleOptimizer(ModuleParameters):
         if self._kvstore is not None:
             names, _, grads = _with_grad(group.param_arrays, group.grad_arrays, group.param_names_in_order)
             self._kvstore.push(names, grads)
-            self._kvstore.pull(names, grads)
+            self._kvstore.pull(names, grads, ignore_sparse=False)
         for plan in self._plans:
             plan()
 
@@ -156,6 +156,7 @@ class ModuleOptimizer(ModuleParameters):
             raise TypeError(
                 f"[Module.prepare] sparse_row_id_fn returned {type(row_ids).__name__}, expected a dict"
             )
+        self._own_params()  # the dicts keep all rows, whatever is pulled
         for name, rows in row_ids.items():
             arrays = self._exec_group.param_array(name)
             self._kvstore.row_sparse_pull(name, out=arrays, row_ids=rows)

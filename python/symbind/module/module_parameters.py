@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from .. import ndarray as nd
 from ..initializer import Uniform
 from .base_module import BaseModule
 from .parameters import assign_params, check_given, host_copies, run_initializer, warn_ignored
@@ -19,6 +20,8 @@ class ModuleParameters(BaseModule):
     _aux_names: list[str]
     _arg_params: Any
     _aux_params: Any
+    _kvstore: Any
+    _update_on_kvstore: Any
     _shares: Any  # the module whose parameters these are, or None
     _dirty: list[bool]  # whether the dicts lag behind; shared with modules that share the parameters
     # Until somebody asks for the dicts they hold the bound arrays themselves: copies would cost memory.
@@ -53,6 +56,12 @@ class ModuleParameters(BaseModule):
         """Copies the parameters in use into the dicts that `get_params` returns."""
         # A module that shares parameters may have only some of those that were updated.
         (self._shares or self)._exec_group.get_params(self._arg_params, self._aux_params)
+        if self._update_on_kvstore:
+            # Contexts have the rows that were pulled last; the store has all.
+            for name, value in self._arg_params.items():
+                if value.stype == "row_sparse":
+                    rows = nd.arange(0, value.shape[0], dtype="int64")
+                    self._kvstore.row_sparse_pull(name, out=value, row_ids=rows)
         self._params_dirty = False
 
     def init_params(

@@ -73,8 +73,14 @@ def run_initializer(arrays, values, initializer, attributes):
         if values[name] is None:
             made = nd.zeros(arrays[name].shape, cpu(), dtype=arrays[name].dtype)
             initializer(InitDesc(name, attributes.get(name)), made)
-            values[name] = made
+            values[name] = made if arrays[name].stype == "default" else _with_all_rows(made)
     return values
+
+
+def _with_all_rows(values):
+    """A row_sparse array that stores every row, those of zeros too: lazy updates find all rows in place."""
+    rows = nd.arange(0, values.shape[0], dtype="int64")
+    return nd.sparse.row_sparse_array((values, rows), values.shape, cpu(), values.dtype)
 
 
 def assign_params(params, arrays, values, borrow):
@@ -93,8 +99,8 @@ def assign_params(params, arrays, values, borrow):
         del params[name]
     for name, value in values.items():
         array, kept = arrays[name], params.get(name)
-        if kept is None or kept.shape != array.shape or kept.dtype != array.dtype:
-            kept = params[name] = nd.zeros(array.shape, cpu(), dtype=array.dtype)
+        if kept is None or (kept.shape, kept.dtype, kept.stype) != (array.shape, array.dtype, array.stype):
+            kept = params[name] = nd.zeros(array.shape, cpu(), array.dtype, array.stype)
             value = array if value is None else value
         if value is not None and value is not kept:
             _load(kept, value)
@@ -105,6 +111,7 @@ def host_copies(names, arrays):
     """A dict of new arrays with the values of the first context."""
     copies = {}
     for name, on_devices in zip(names, arrays):
-        copies[name] = nd.zeros(on_devices[0].shape, cpu(), dtype=on_devices[0].dtype)
-        _load(copies[name], on_devices[0])
+        first = on_devices[0]
+        copies[name] = nd.zeros(first.shape, cpu(), first.dtype, first.stype)
+        _load(copies[name], first)
     return copies

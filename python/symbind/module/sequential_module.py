@@ -248,7 +248,8 @@ class SequentialModule(BaseModule):
             return
         self._require("prepare")
         row_ids = sparse_row_id_fn(data_batch)
-        known = [set(module.get_params()[0]) for module in self._modules]
+        symbols = [module.symbol for module in self._modules]
+        known = [set() if symbol is None else set(symbol.list_arguments()) for symbol in symbols]
         unknown = [name for name in row_ids if not any(name in names for names in known)]
         if unknown:
             raise ValueError(f"[SequentialModule.prepare] no module has the parameter {unknown}")

@@ -74,6 +74,13 @@ def _load_slice(target: NDArray, source, part: slice, axis: int) -> None:
     """Copies the part of `source` that belongs to one context; all of it where it has no batch axis."""
     if axis < 0:
         _load(target, source)
+    elif isinstance(source, NDArray) and source._is_sparse:
+        if source.stype != "csr" or axis != 0:
+            raise ValueError(
+                f"[Module.forward] a {source.stype} array cannot be split between contexts along axis {axis}: "
+                "expected 'csr' and axis 0"
+            )
+        target.handle.copy_from(source.handle.slice(part.start, part.stop))
     elif axis == 0 and isinstance(source, NDArray):
         target.handle.copy_from(source.handle.slice(part.start, part.stop))
     else:

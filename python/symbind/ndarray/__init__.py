@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import _internal, contrib, linalg, op, random
+from . import _internal, contrib, linalg, op, random, sparse
 from .arithmetic import (
     add,
     divide,
@@ -46,6 +46,7 @@ from .ndarray import (
     waitall,
     zeros,
 )
+from .sparse_array import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
 from .utils import load, load_frombuffer, save
 
 op._populate(globals())

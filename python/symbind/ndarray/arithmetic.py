@@ -13,20 +13,31 @@ from .ndarray import NDArray, _wrap
 _NUMBERS = (Number, np.generic, bool)
 
 
+def _run(op: str, inputs: tuple, attrs: dict[str, str], target: list, out: NDArray | None) -> Any:
+    handles = [a.handle for a in inputs]
+    if any(a._is_sparse for a in inputs) or (out is not None and out._is_sparse):
+        from .sparse_array import wrap_any
+
+        made = _core.invoke_any(op, handles, attrs, target)[0]
+        return wrap_any(made) if out is None else out
+    made = _core.invoke(op, handles, attrs, target)[0]
+    return _wrap(made) if out is None else out
+
+
 def _binary(name: str, array_op: str, scalar_op: str, reverse_op: str, python: Callable) -> Callable:
     def function(lhs: Any, rhs: Any, out: NDArray | None = None) -> Any:
         target = [] if out is None else [out.handle]
         if isinstance(lhs, NDArray):
             if isinstance(rhs, NDArray):
-                made = _core.invoke(array_op, [lhs.handle, rhs.handle], {}, target)[0]
+                made = _run(array_op, (lhs, rhs), {}, target, out)
             elif isinstance(rhs, _NUMBERS):
-                made = _core.invoke(scalar_op, [lhs.handle], {"scalar": _number(rhs)}, target)[0]
+                made = _run(scalar_op, (lhs,), {"scalar": _number(rhs)}, target, out)
             else:
                 raise TypeError(
                     f"[{name}] unsupported operand: got {type(rhs).__name__}, expected NDArray or number"
                 )
         elif isinstance(rhs, NDArray) and isinstance(lhs, _NUMBERS):
-            made = _core.invoke(reverse_op, [rhs.handle], {"scalar": _number(lhs)}, target)[0]
+            made = _run(reverse_op, (rhs,), {"scalar": _number(lhs)}, target, out)
         elif isinstance(lhs, _NUMBERS) and isinstance(rhs, _NUMBERS):
             return python(lhs, rhs)
         else:
@@ -34,7 +45,7 @@ def _binary(name: str, array_op: str, scalar_op: str, reverse_op: str, python: C
                 f"[{name}] unsupported operands: got {type(lhs).__name__} and {type(rhs).__name__}, "
                 "expected NDArrays or numbers"
             )
-        return _wrap(made) if out is None else out
+        return made
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (

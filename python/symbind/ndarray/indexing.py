@@ -72,6 +72,8 @@ def put(array: NDArray, key: Any, value: Any) -> None:
     from .ndarray import NDArray
 
     handle = array.handle
+    if isinstance(value, NDArray) and value._is_sparse:
+        value = value.tostype("default")
     if isinstance(key, slice) and key == slice(None):
         if isinstance(value, NDArray):
             if value.shape == array.shape:

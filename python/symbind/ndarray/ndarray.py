@@ -35,6 +35,7 @@ class NDArray:
 
     handle: _core.NDArray
     writable: bool
+    _is_sparse = False
 
     def __init__(self, handle: _core.NDArray, writable: bool = True) -> None:
         self.handle = handle
@@ -213,10 +214,20 @@ class NDArray:
         return result
 
     def tostype(self, stype: str) -> NDArray:
-        """Return the array in another storage type; only ``'default'`` is dense."""
-        if stype != "default":
-            raise ValueError(f"[tostype] got '{stype}', expected 'default': this array is dense")
-        return self
+        """Return the array in another storage type: ``'csr'`` and ``'row_sparse'`` leave zeros out.
+
+        Raises ValueError where an array that is no matrix should become csr.
+        """
+        if stype == "default":
+            return self
+        if stype == "csr" and self.ndim != 2:
+            raise ValueError(
+                "To convert to a CSR, the NDArray should be 2 Dimensional. Current shape is "
+                f"{self.shape}"
+            )
+        from .sparse_array import wrap_any
+
+        return wrap_any(_core.sparse_from_dense(stype, self.handle))
 
     def detach(self) -> NDArray:
         """Return an array of the same memory."""
@@ -314,6 +325,12 @@ def _op(name: str) -> Callable:
     return function(name)
 
 
+def _sparse(name: str) -> Callable:
+    from . import sparse
+
+    return getattr(sparse, name)
+
+
 def _arith(name: str) -> Callable:
     from . import arithmetic
 
@@ -374,14 +391,24 @@ def _make(shape: Any, ctx: Context | None, dtype: Any, zero: bool) -> NDArray:
 
 
 def empty(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None) -> NDArray:
-    """Return an array whose values are not set. shape : int or tuple. dtype : default float32."""
+    """Return an array whose values are not set. shape : int or tuple. dtype : default float32.
+
+    stype : ``'csr'`` or ``'row_sparse'`` for a sparse array of zeros.
+    """
+    if stype not in (None, "default"):
+        return _sparse("zeros")(stype, shape, ctx, dtype)
     return _make(shape, ctx, dtype, False)
 
 
 def zeros(
     shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None, **kwargs: Any
 ) -> NDArray:
-    """Return an array of zeros. shape : int or tuple. dtype : default float32."""
+    """Return an array of zeros. shape : int or tuple. dtype : default float32.
+
+    stype : ``'csr'`` or ``'row_sparse'`` for a sparse array.
+    """
+    if stype not in (None, "default"):
+        return _sparse("zeros")(stype, shape, ctx, dtype)
     return _make(shape, ctx, dtype, True)
 
 
@@ -402,9 +429,12 @@ def full(
 def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray:
     """Make an array from an NDArray, a NumPy array or nested sequences.
 
-    dtype : default is the dtype of an NDArray, float32 for everything else.
+    dtype : default is the dtype of an NDArray, float32 for everything else. Sparse arrays, those of SciPy
+    included, stay sparse.
     """
-    if isinstance(source_array, NDArray):
+    if isinstance(source_array, NDArray) or type(source_array).__module__.startswith("scipy.sparse"):
+        if getattr(source_array, "_is_sparse", True):
+            return _sparse("array")(source_array, ctx, dtype)
         result = empty(source_array.shape, ctx, source_array.dtype if dtype is None else dtype)
         result.handle.copy_from(source_array.handle)
         return result

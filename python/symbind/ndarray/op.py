@@ -25,6 +25,8 @@ def invoke(entry: OpEntry, inputs: list[NDArray], attrs: dict[str, Any], out: An
     texts = attr_texts(entry, attrs)
     targets = [] if out is None else list(out) if isinstance(out, (list, tuple)) else [out]
     ctx = _device_of(texts.pop("ctx", None)) if not inputs else inputs[0].context
+    if entry.op in _MAKES_SPARSE or any(a._is_sparse for a in (*inputs, *targets)):
+        return _invoke_any(entry, inputs, texts, targets, ctx, out)
     results = _core.invoke(
         entry.op,
         [a.handle for a in inputs],
@@ -37,6 +39,23 @@ def invoke(entry: OpEntry, inputs: list[NDArray], attrs: dict[str, Any], out: An
     if out is not None:
         return out
     return _wrap(results[0]) if len(results) == 1 else [_wrap(r) for r in results]
+
+
+#: Operators of dense inputs that may have sparse outputs.
+_MAKES_SPARSE = ("cast_storage",)
+
+
+def _invoke_any(
+    entry: OpEntry, inputs: list[NDArray], texts: dict[str, str], targets: list, ctx: Context, out: Any
+) -> Any:
+    """Run one operator on arrays of which some are sparse."""
+    from .sparse_array import wrap_any
+
+    handles = [a.handle for a in inputs], texts, [t.handle for t in targets]
+    results = _core.invoke_any(entry.op, *handles, False, ctx.device_typeid, ctx.device_id)
+    if out is not None:
+        return out
+    return wrap_any(results[0]) if len(results) == 1 else [wrap_any(r) for r in results]
 
 
 def make_function(entry: OpEntry) -> Callable:

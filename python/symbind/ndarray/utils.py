@@ -7,7 +7,8 @@ import warnings
 from typing import Any
 
 from .. import _core
-from .ndarray import NDArray, _wrap
+from .ndarray import NDArray
+from .sparse_array import wrap_any
 
 __all__ = ["load", "load_frombuffer", "save"]
 
@@ -15,7 +16,7 @@ __all__ = ["load", "load_frombuffer", "save"]
 def _unpack(arrays: list, names: list[str], notes: list[str]) -> list[NDArray] | dict[str, NDArray]:
     for note in notes:
         warnings.warn(note, stacklevel=3)
-    wrapped = [_wrap(a) for a in arrays]
+    wrapped = [wrap_any(a) for a in arrays]
     return dict(zip(names, wrapped)) if names else wrapped
 
 

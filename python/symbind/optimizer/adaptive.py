@@ -39,7 +39,8 @@ class Adam(FusedOptimizer):
 
     def create_state(self, index, weight):
         """(mean, variance), zeros like `weight`."""
-        return (zeros_like_weight(weight), zeros_like_weight(weight))
+        lazy = self.lazy_update
+        return (zeros_like_weight(weight, lazy), zeros_like_weight(weight, lazy))
 
     def _kernel(self, state):
         return "adam"
@@ -102,7 +103,7 @@ class RMSProp(FusedOptimizer):
 
     def create_state(self, index, weight):
         """(n,), or (n, m, delta) for the centered form, zeros like `weight`."""
-        return tuple(zeros_like_weight(weight) for _ in range(3 if self.centered else 1))
+        return tuple(zeros_like_weight(weight, True) for _ in range(3 if self.centered else 1))
 
     def _kernel(self, state):
         return "rmspropalex" if len(state) == 3 else "rmsprop"
@@ -129,13 +130,15 @@ class AdaGrad(FusedOptimizer):
         See `Optimizer`.
     """
 
+    lazy_update = True
+
     def __init__(self, eps=1e-7, **kwargs):
         super().__init__(**kwargs)
         self.float_stable_eps = eps
 
     def create_state(self, index, weight):
         """The sum of squared gradients, zeros like `weight`."""
-        return zeros_like_weight(weight)
+        return zeros_like_weight(weight, True)
 
     def _kernel(self, state):
         return "adagrad"

@@ -17,7 +17,8 @@ __all__ = ["FusedOptimizer", "UpdateGroup", "fused_owner"]
 class UpdateGroup:
     """Parameters that share an update rule and a dtype, as the lists of handles that the engine takes.
 
-    `casts` holds pairs of handles (target, source) to copy first: gradients of another dtype than the weight.
+    `casts` holds pairs of handles (target, source) to copy first: gradients of another dtype than the weight, and
+    row_sparse ones for steps that update all rows.
     """
 
     __slots__ = ("casts", "grads", "kind", "positions", "states", "weights")
@@ -96,13 +97,24 @@ class FusedOptimizer(Optimizer):
             group.positions.append(position)
             group.weights.append(weight.handle)
             group.states.append([s.handle for s in _flat(state)] + masters)
-            if grad.dtype == weight.dtype:
+            # A step takes a row_sparse gradient as it is where it touches the rows of that alone.
+            stype = "row_sparse" if self._is_lazy(kind, weight, grad, state) else "default"
+            if grad.dtype == weight.dtype and grad.stype == stype:
                 group.grads.append(grad.handle)
             else:
-                cast = nd.zeros(grad.shape, grad.context, dtype=weight.dtype)
+                cast = nd.zeros(grad.shape, grad.context, weight.dtype, stype)
                 group.grads.append(cast.handle)
                 group.casts.append((cast.handle, grad.handle))
         return list(groups.values())
+
+    def _is_lazy(self, kind: str, weight, grad, state) -> bool:
+        """Whether a step updates only the rows that a row_sparse gradient stores."""
+        return (
+            grad.stype == "row_sparse"
+            and getattr(self, "lazy_update", False)
+            and kind in _LAZY_KERNELS
+            and all(s.stype == weight.stype for s in _flat(state))
+        )
 
     def _run(self, indices: Sequence, groups: list[UpdateGroup]) -> None:
         """Counts one update of every index and applies it."""
@@ -121,6 +133,9 @@ class FusedOptimizer(Optimizer):
                 continue
             group_lrs, group_wds = [lrs[p] for p in positions], [wds[p] for p in positions]
             _core.multi_update(kind, group.weights, group.grads, group.states, group_lrs, group_wds, numbers)
+
+
+_LAZY_KERNELS = ("sgd", "sgd_mom", "adam", "adagrad", "mp_sgd", "mp_sgd_mom", "mp_adam", "mp_adagrad")
 
 
 def _flat(state) -> tuple:

@@ -51,7 +51,7 @@ class Ftrl(Optimizer):
 
     def create_state(self, index, weight):
         """(z, n), zeros like `weight`."""
-        return (zeros_like_weight(weight), zeros_like_weight(weight))
+        return (zeros_like_weight(weight, True), zeros_like_weight(weight, True))
 
     def update(self, index, weight, grad, state):
         self._update_count(index)
@@ -120,7 +120,7 @@ class Signum(Optimizer):
 
     def create_state(self, index, weight):
         """The momentum, zeros like `weight`, or None without momentum."""
-        return zeros_like_weight(weight) if self.momentum != 0.0 else None
+        return zeros_like_weight(weight, True) if self.momentum != 0.0 else None
 
     def update(self, index, weight, grad, state):
         self._update_count(index)

@@ -336,6 +336,6 @@ class Test(Optimizer):
         state[:] = weight
 
 
-def zeros_like_weight(weight: NDArray) -> NDArray:
-    """A zero array with the shape, dtype and context of `weight`."""
-    return nd.zeros(weight.shape, weight.context, dtype=weight.dtype)
+def zeros_like_weight(weight: NDArray, keep_stype: bool = False) -> NDArray:
+    """A zero array with the shape, dtype and context of `weight`, and with `keep_stype` its storage type."""
+    return nd.zeros(weight.shape, weight.context, weight.dtype, weight.stype if keep_stype else None)

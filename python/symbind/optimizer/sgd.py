@@ -13,10 +13,11 @@ class _Momentum(FusedOptimizer):
     _master_first = False  # (momentum, master), the order in MXNet's .states files
 
     momentum: float
+    lazy_update = False
 
     def create_state(self, index, weight):
         """The momentum, zeros like `weight`, or None without momentum."""
-        return zeros_like_weight(weight) if self.momentum != 0.0 else None
+        return zeros_like_weight(weight, self.lazy_update) if self.momentum != 0.0 else None
 
     def _kernel(self, state):
         return "sgd" if state is None else self._momentum_kernel

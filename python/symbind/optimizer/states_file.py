@@ -1,7 +1,7 @@
 """Optimizer states as bytes: the pickle that MXNet 1.x writes and reads, plus what resuming needs.
 
 The pickle is a dict of key to state, where a state is None, an array or a tuple of states, and an array is
-``mxnet.ndarray.ndarray.NDArray`` called with ``(None,)`` and given ``{'handle': bytearray(array record)}``.
+``mxnet.ndarray.ndarray.NDArray`` (or a class of sparse arrays) called with ``(None,)`` and given ``{'handle': bytearray(array record)}``.
 
 `pickle` itself is used neither way. Writing needs no class of MXNet. Reading interprets the few instructions
 such a file can hold, so that opening a file never runs code, never recurses and never allocates more than the
@@ -22,12 +22,17 @@ from typing import Any, Callable
 from .. import _core
 from ..base import MXNetError
 from ..ndarray import NDArray
+from ..ndarray.sparse_array import wrap_any
 
 __all__ = ["decode_states", "encode_states"]
 
 _EXTRA_MAGIC = b"\n#symbind-resume-1\n"
 
-_ARRAY_CLASS = b"cmxnet.ndarray.ndarray\nNDArray\n"
+_ARRAY_CLASSES = {
+    "default": b"cmxnet.ndarray.ndarray\nNDArray\n",
+    "row_sparse": b"cmxnet.ndarray.sparse\nRowSparseNDArray\n",
+    "csr": b"cmxnet.ndarray.sparse\nCSRNDArray\n",
+}
 _BYTEARRAY_CLASS = b"cbuiltins\nbytearray\n"
 
 
@@ -75,7 +80,7 @@ def _encode_state(state: Any, out: list[bytes]) -> None:
     if state is None:
         out.append(b"N")
     elif isinstance(state, NDArray):
-        _encode_array(_core.ndarray_to_bytes(state.handle), out)
+        _encode_array(_core.ndarray_to_bytes(state.handle), _ARRAY_CLASSES[state.stype], out)
     elif isinstance(state, (tuple, list)):
         out.append(b"(")
         for item in state:
@@ -88,14 +93,14 @@ def _encode_state(state: Any, out: list[bytes]) -> None:
         )
 
 
-def _encode_array(record: bytes, out: list[bytes]) -> None:
+def _encode_array(record: bytes, array_class: bytes, out: list[bytes]) -> None:
     if len(record) < 2**32:
         head = b"B" + struct.pack("<I", len(record))
     else:
         head = b"\x8e" + struct.pack("<Q", len(record))
     # NDArray(None), then its state {'handle': bytearray(record)}: N \x85 is (None,), R calls, s sets, b
     # builds.
-    out += [_ARRAY_CLASS, b"N\x85R}X\x06\x00\x00\x00handle", _BYTEARRAY_CLASS, head, record, b"\x85Rsb"]
+    out += [array_class, b"N\x85R}X\x06\x00\x00\x00handle", _BYTEARRAY_CLASS, head, record, b"\x85Rsb"]
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -184,6 +189,8 @@ _ENCODE = _Allowed("_codecs.encode")
 _GLOBALS = {
     ("mxnet.ndarray.ndarray", "NDArray"): _ARRAY,
     ("mxnet.ndarray", "NDArray"): _ARRAY,
+    ("mxnet.ndarray.sparse", "RowSparseNDArray"): _ARRAY,
+    ("mxnet.ndarray.sparse", "CSRNDArray"): _ARRAY,
     ("builtins", "bytearray"): _BYTEARRAY,
     ("__builtin__", "bytearray"): _BYTEARRAY,
     ("_codecs", "encode"): _ENCODE,
@@ -346,7 +353,7 @@ class _Machine:
         if not isinstance(record, bytes):
             raise self.error(self.position, f"array content is a {type(record).__name__}, expected bytes")
         try:
-            array = NDArray(_core.ndarray_from_bytes(record))
+            array = wrap_any(_core.ndarray_from_bytes(record))
         except MXNetError as err:
             raise self.error(self.position, f"damaged array: {err}") from None
         for index in blank.slots:  # a later reference to the blank means the array

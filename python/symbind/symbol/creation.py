@@ -29,7 +29,8 @@ def Variable(
 
     name : str. attr : attributes by name. shape : known shape, 0 = unknown dimension. lr_mult, wd_mult : what
     the optimizer multiplies learning rate and weight decay by. dtype : NumPy dtype. init : an Initializer, or
-    its JSON text, that `init_params` uses for it. kwargs : further attributes; their names must be
+    its JSON text, that `init_params` uses for it. stype : storage type of the array, 'default', 'csr' or
+    'row_sparse'. kwargs : further attributes; their names must be
     ``__like_this__``.
     """
     if not isinstance(name, str):

@@ -12,7 +12,13 @@ import numpy as np
 
 from .. import _core
 from .._ops import add_fluent_methods
-from ..base import MXNetError, NotImplementedForSymbol, dtype_flag, dtype_from_flag
+from ..base import (
+    _STORAGE_TYPE_ID_TO_STR,
+    MXNetError,
+    NotImplementedForSymbol,
+    dtype_flag,
+    dtype_from_flag,
+)
 from ..context import Context, current_context, place_groups
 
 
@@ -241,6 +247,32 @@ class Symbol:
             [dtype_from_flag(t) for t in aux_types],
         )
 
+    def _storage_types(
+        self,
+        shapes: dict[str, tuple],
+        dtypes: dict[str, Any],
+        wanted: list[str],
+        stype_dict: dict[str, str] | None = None,
+        unknown: int = 0,
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the storage types of arguments, and of the gradients of `wanted`, by name.
+
+        Both are empty where everything is dense. stype_dict : storage types that win over the variables' own.
+        """
+        stypes = {
+            name: _STORAGE_TYPE_ID_TO_STR[int(number)]
+            for name, number in self.handle.variable_storage().items()
+            if int(number) > 0
+        }
+        stypes.update(stype_dict or {})
+        if not any(stype != "default" for stype in stypes.values()) and not self.handle.may_be_sparse():
+            return {}, {}
+        flags = {
+            k: dtype_flag(v if isinstance(v, type) else getattr(v, "dtype", v)) for k, v in dtypes.items()
+        }
+        grads, _ = self.handle.infer_storage(shapes, flags, stypes, wanted, unknown)
+        return stypes, dict(zip(wanted, grads))
+
     # -- other forms -----------------------------------------------------------------------------------------
     def as_nd_ndarray(self) -> Symbol:
         """Return the symbol: there is one kind of symbols here."""
@@ -306,7 +338,8 @@ class Symbol:
         """Infer all shapes from those of the inputs, allocate every array, and bind.
 
         ctx : Context, default the current one. grad_req : 'write', 'add', 'null', or a list or dict by
-        argument. type_dict : dtypes by argument name. shared_exec : an executor to share parameters (those of
+        argument. type_dict : dtypes by argument name. stype_dict : storage types by argument name, in place of
+        those of the variables. shared_exec : an executor to share parameters (those of
         the same name and shape in `shared_arg_names`) and scratch memory with. group2ctx : context of each
         ctx_group. kwargs : shapes of the inputs.
         Returns an Executor. Raises MXNetError, naming the node, when a shape stays unknown or does not fit.
@@ -326,14 +359,19 @@ class Symbol:
         placed = place_groups(self.attr_dict(), group2ctx) if group2ctx else {}
         args: list[Any] = []
         grads: list[Any] = []
+        wanted = [name for name, req in zip(names, reqs) if req != "null"]
+        stypes, grad_stypes = self._storage_types(shapes, type_dict or {}, wanted, stype_dict)
         for name, shape, dtype, req in zip(names, arg_shapes, arg_types, reqs):
             on = placed.get(name, ctx)
             may_share = shared_arg_names is None or name in shared_arg_names
-            args.append(_shared_or_new(shared if may_share else {}, buffer, name, shape, dtype, on))
+            stype = stypes.get(name, "default")
+            args.append(_shared_or_new(shared if may_share else {}, buffer, name, shape, dtype, on, stype))
             if req == "null":
                 grads.append(None)
-            else:
-                grads.append(_shared_or_new(shared_grads if may_share else {}, {}, name, shape, dtype, on))
+                continue
+            stype = grad_stypes.get(name, "default")
+            known = shared_grads if may_share else {}
+            grads.append(_shared_or_new(known, {}, name, shape, dtype, on, stype))
         shared_aux = shared_exec.aux_dict if shared_exec is not None else {}
         aux = [
             _shared_or_new(shared_aux, {}, n, s, t, placed.get(n, ctx))
@@ -477,15 +515,17 @@ def _grad_reqs(grad_req: Any, names: list[str], caller: str) -> list[str]:
     return reqs
 
 
-def _shared_or_new(shared: dict, buffer: dict, name: str, shape: tuple, dtype: Any, ctx: Context) -> Any:
+def _shared_or_new(
+    shared: dict, buffer: dict, name: str, shape: tuple, dtype: Any, ctx: Context, stype: str = "default"
+) -> Any:
     """Take the array of this name when shape and dtype fit, else make a new one of zeros."""
     from ..ndarray import zeros
 
     for pool in (shared, buffer):
         old = pool.get(name)
-        if old is not None and old.shape == tuple(shape) and old.dtype == dtype:
+        if old is not None and (old.shape, old.dtype, old.stype) == (tuple(shape), dtype, stype):
             return old
-    made = zeros(shape, ctx, dtype)
+    made = zeros(shape, ctx, dtype, stype)
     if buffer is not None and name in buffer:
         buffer[name] = made
     return made
