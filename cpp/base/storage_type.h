@@ -17,8 +17,8 @@ inline const char* storage_name(StorageType type) {
 // Accepts "default", "row_sparse" and "csr"; fails otherwise.
 StorageType storage_parse(const std::string& name);
 
-// Marks tensors that are sparse: what a kernel gets for one is the address of a SparseArray (runtime/sparse.h),
-// whose number of stored elements differs from run to run.
+// Marks tensors that are sparse: what a kernel gets for one is the address of a SparseArray
+// (runtime/sparse.h), whose number of stored elements differs from run to run.
 struct SparseLayout : Layout {
   StorageType type;
   explicit SparseLayout(StorageType t) : type(t) {}

@@ -1,4 +1,5 @@
-// Arrays of either kind between Python and the engine, where a sparse array travels as as_ndarray() of itself.
+// Arrays of either kind between Python and the engine, where a sparse array travels as as_ndarray() of
+// itself.
 #pragma once
 
 #include <vector>

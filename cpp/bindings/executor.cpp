@@ -120,8 +120,8 @@ void bind_executor(py::module_& m) {
       py::arg("is_train") = false, py::arg("device_type") = 1, py::arg("device_id") = 0);
   m.def(
       "invoke_any",
-      [](const std::string& op, const py::list& inputs, const AttrMap& attrs, const py::list& out, bool is_train,
-         int device_type, int device_id) {
+      [](const std::string& op, const py::list& inputs, const AttrMap& attrs, const py::list& out,
+         bool is_train, int device_type, int device_id) {
         const std::vector<NDArray> arrays = arrays_from_python(inputs), targets = arrays_from_python(out);
         std::vector<NDArray> results;
         {
@@ -139,7 +139,8 @@ void bind_executor(py::module_& m) {
       [](const std::string& kind, const py::list& weight_list, const py::list& grad_list,
          const py::list& state_lists, const std::vector<float>& lrs, const std::vector<float>& wds,
          const std::vector<double>& hyper) {
-        const std::vector<NDArray> weights = arrays_from_python(weight_list), grads = arrays_from_python(grad_list);
+        const std::vector<NDArray> weights = arrays_from_python(weight_list),
+                                   grads = arrays_from_python(grad_list);
         std::vector<std::vector<NDArray>> states;
         for (const py::handle list : state_lists)
           states.push_back(arrays_from_python(py::reinterpret_borrow<py::list>(list)));

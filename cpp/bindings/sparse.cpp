@@ -1,7 +1,7 @@
 // _core.SparseNDArray: csr and row_sparse arrays, and their exchange with dense ones.
+#include "runtime/sparse.h"
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
-#include "runtime/sparse.h"
 
 namespace py = pybind11;
 
@@ -41,7 +41,8 @@ NDArray copy_of(const NDArray& from, DType type) {
 
 Context context_of(int type, int id) { return {static_cast<DeviceType>(type), id}; }
 
-SparsePtr make_empty(const std::string& stype, const py::object& shape, int dtype, int device_type, int device_id) {
+SparsePtr make_empty(const std::string& stype, const py::object& shape, int dtype, int device_type,
+                     int device_id) {
   return make_sparse(storage_parse(stype), shape_from_python(shape), dtype_from_flag(dtype),
                      context_of(device_type, device_id));
 }
@@ -63,7 +64,8 @@ SparsePtr from_parts(const std::string& stype, const py::object& shape, const ND
                      const NDArray& indices, const py::object& indptr, int device_type, int device_id) {
   SparsePtr made = make_sparse(storage_parse(stype), shape_from_python(shape), values.dtype,
                                context_of(device_type, device_id));
-  check(indices.shape.ndim() == 1, "[", stype, "] indices: got shape ", indices.shape, ", expected 1 dimension");
+  check(indices.shape.ndim() == 1, "[", stype, "] indices: got shape ", indices.shape,
+        ", expected 1 dimension");
   made->values = copy_of(values, values.dtype);
   made->indices = copy_of(indices, DType::kInt64);
   if (made->stype == StorageType::kCsr) made->indptr = copy_of(indptr.cast<NDArray>(), DType::kInt64);
@@ -80,10 +82,9 @@ SparsePtr converted(const SparseArray& from, int dtype, int device_type, int dev
 }
 
 SparsePtr rows_of(const SparseArray& from, int64_t begin, int64_t end) {
-  check(from.stype == StorageType::kCsr && begin >= 0 && begin <= end && end <= from.shape[0], "[slice] rows ",
-        begin, ":", end, " of a ", storage_name(from.stype), " array of shape ", from.shape);
-  SparsePtr made =
-      make_sparse(from.stype, Shape{end - begin, from.shape[1]}, from.dtype, from.context);
+  check(from.stype == StorageType::kCsr && begin >= 0 && begin <= end && end <= from.shape[0],
+        "[slice] rows ", begin, ":", end, " of a ", storage_name(from.stype), " array of shape ", from.shape);
+  SparsePtr made = make_sparse(from.stype, Shape{end - begin, from.shape[1]}, from.dtype, from.context);
   slice_csr(from, begin, end, *made);
   return made;
 }
@@ -113,7 +114,8 @@ void bind_sparse(py::module_& m) {
            py::arg("device_type") = 1, py::arg("device_id") = 0)
       .def_static("from_parts", &from_parts, py::arg("stype"), py::arg("shape"), py::arg("data"),
                   py::arg("indices"), py::arg("indptr").none(true), py::arg("device_type") = 1,
-                  py::arg("device_id") = 0, "Copies the parts; fails unless their sizes fit and indices are in range.")
+                  py::arg("device_id") = 0,
+                  "Copies the parts; fails unless their sizes fit and indices are in range.")
       .def_property_readonly("stype", [](const SparseArray& a) { return storage_name(a.stype); })
       .def_property_readonly("shape", [](const SparseArray& a) { return shape_to_python(a.shape); })
       .def_property_readonly("dtype", [](const SparseArray& a) { return static_cast<int>(a.dtype); })
@@ -122,17 +124,20 @@ void bind_sparse(py::module_& m) {
       .def_property_readonly("count", &SparseArray::count)
       .def_property_readonly("context",
                              [](const SparseArray& a) {
-                               return py::make_tuple(static_cast<int>(a.context.device_type), a.context.device_id);
+                               return py::make_tuple(static_cast<int>(a.context.device_type),
+                                                     a.context.device_id);
                              })
-      .def_property_readonly("data", [](const SparseArray& a) { return copy_of(a.values, a.dtype); }, "A copy.")
+      .def_property_readonly(
+          "data", [](const SparseArray& a) { return copy_of(a.values, a.dtype); }, "A copy.")
       .def_property_readonly(
           "indices", [](const SparseArray& a) { return copy_of(a.indices, DType::kInt64); }, "A copy.")
-      .def_property_readonly("indptr",
-                             [](const SparseArray& a) {
-                               check(a.stype == StorageType::kCsr, "[indptr] a row_sparse array has none");
-                               return copy_of(a.indptr, DType::kInt64);
-                             },
-                             "A copy.")
+      .def_property_readonly(
+          "indptr",
+          [](const SparseArray& a) {
+            check(a.stype == StorageType::kCsr, "[indptr] a row_sparse array has none");
+            return copy_of(a.indptr, DType::kInt64);
+          },
+          "A copy.")
       .def("to_numpy", [](const SparseArray& a) { return py::cast(dense_copy(a)).attr("to_numpy")(); })
       .def("to_dense", &dense_copy, Release())
       .def("converted", &converted, py::arg("dtype"), py::arg("device_type"), py::arg("device_id"), Release(),

@@ -270,7 +270,8 @@ void bind_symbol(py::module_& m) {
       .def("variable_storage", &variable_storage, "What `__storage_type__` of each variable says.")
       .def("infer_storage", &infer_storage_types, py::arg("shapes"), py::arg("dtypes"), py::arg("stypes"),
            py::arg("wrt"), py::arg("unknown") = 0,
-           "(storage types of the gradients of `wrt`, of the outputs), for arguments stored as `stypes` says.");
+           "(storage types of the gradients of `wrt`, of the outputs), for arguments stored as `stypes` "
+           "says.");
 
   m.def("variable", [](const std::string& name, const AttrMap& attrs) { return make_variable(name, attrs); });
   m.def("group", &group);

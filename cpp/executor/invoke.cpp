@@ -47,9 +47,10 @@ bool overlaps(const NDArray& a, const NDArray& b) {
   return p < q + b.bytes() && q < p + a.bytes();
 }
 
-// The same for sparse arrays, whose memory is their own: an output may be an input where the operator says so.
-bool sparse_writable_directly(const OpDef& op, const NDArray& out, int index, DType dtype, StorageType storage,
-                              const std::vector<NDArray>& inputs) {
+// The same for sparse arrays, whose memory is their own: an output may be an input where the operator says
+// so.
+bool sparse_writable_directly(const OpDef& op, const NDArray& out, int index, DType dtype,
+                              StorageType storage, const std::vector<NDArray>& inputs) {
   if (out.dtype != dtype || storage_of(out) != storage) return false;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].data() != out.data()) continue;

@@ -40,8 +40,8 @@ struct Step {
 
 struct CompileOptions {
   bool is_train = false;
-  bool observable = false;         // for monitors: nothing is fused, every output is written
-  std::vector<GradReq> grad_reqs;  // by argument; empty: no gradients
+  bool observable = false;                // for monitors: nothing is fused, every output is written
+  std::vector<GradReq> grad_reqs;         // by argument; empty: no gradients
   std::vector<StorageType> grad_storage;  // by argument, how gradients are wanted; empty: all dense
   RandomState* random = nullptr;
   Compute compute = Compute::kFloat32;

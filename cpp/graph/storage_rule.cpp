@@ -31,7 +31,8 @@ void set_storage(const std::string& op_name, StorageRule rule, BuildSparseKernel
   rules()[&op] = {std::move(rule), makes_sparse};
   op.kernel = [dense = op.kernel, sparse = std::move(kernel), name = op.name](const KernelRequest& r) {
     if (any_sparse(r.in) || any_sparse(r.out)) return sparse(r);
-    check(static_cast<bool>(dense), "[", name, "] takes sparse arrays only: convert one to 'row_sparse' or 'csr'");
+    check(static_cast<bool>(dense), "[", name,
+          "] takes sparse arrays only: convert one to 'row_sparse' or 'csr'");
     return dense(r);
   };
 }

@@ -33,8 +33,10 @@ void cut_columns(const SparseArray& from, int64_t first_row, int64_t begin, int6
                 from.values.data_as<char>() + static_cast<size_t>(kept[i]) * size, size);
 }
 
-// Any step, even 1, makes the result dense in MXNet.
-bool takes_every_element(const Range& p) { return p.step.empty(); }
+// As in MXNet, steps for more than the first axis make the result dense, even where they are 1.
+bool takes_every_element(const Range& p) {
+  return p.step.empty() || (p.step.size() == 1 && p.step[0].value_or(1) == 1);
+}
 
 void register_csr_slice() {
   set_storage(
@@ -74,9 +76,10 @@ void stack_csr(void* const* in, size_t n, SparseArray& to) {
   starts[0] = 0;
   for (size_t k = 0; k < n; ++k) {
     const SparseArray& a = sparse_at(in, k);
-    convert_elements(a.values.data(), a.dtype, to.values.data_as<char>() + static_cast<size_t>(at) * size, a.dtype,
+    convert_elements(a.values.data(), a.dtype, to.values.data_as<char>() + static_cast<size_t>(at) * size,
+                     a.dtype, a.count());
+    convert_elements(a.indices.data(), DType::kInt64, to.indices.data_as<int64_t>() + at, DType::kInt64,
                      a.count());
-    convert_elements(a.indices.data(), DType::kInt64, to.indices.data_as<int64_t>() + at, DType::kInt64, a.count());
     for (int64_t r = 1; r <= a.shape[0]; ++r) starts[row + r] = at + a.starts()[r];
     at += a.count();
     row += a.shape[0];
@@ -105,7 +108,8 @@ void register_csr_concat() {
 // --- csr * row or column, csr / row or column ---
 
 // Where the element of the dense operand for (row, column) is: strides of 0 repeat it.
-Kernel broadcast_kernel(const KernelRequest& r, const std::function<Kernel(const KernelRequest&)>& elementwise) {
+Kernel broadcast_kernel(const KernelRequest& r,
+                        const std::function<Kernel(const KernelRequest&)>& elementwise) {
   const Shape& s = r.in[1].shape;
   const int64_t rows = s.ndim() == 2 ? s[0] : 1, columns = s.at(-1);
   const int64_t row_stride = rows == 1 ? 0 : columns, column_stride = columns == 1 ? 0 : 1;

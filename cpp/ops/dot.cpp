@@ -208,8 +208,8 @@ Kernel dense_then_cast(const KernelRequest& r, const DenseKernel& dense) {
       product.workspace);
 }
 
-// csr is `lhs`, one of the two inputs; the other is `rhs`. Transposed products store rows, which become a dense
-// result or one of another kind where that is wanted.
+// csr is `lhs`, one of the two inputs; the other is `rhs`. Transposed products store rows, which become a
+// dense result or one of another kind where that is wanted.
 Kernel csr_kernel(const KernelRequest& r, size_t lhs, size_t rhs, bool transposed) {
   const StorageType other = storage_of(r.in[rhs]), result = storage_of(r.out[0]);
   const Shape& s = r.in[rhs].shape;
@@ -258,7 +258,8 @@ void dot_storage(StorageRequest& r) {
   if (any && p.forward_stype.value > 0) r.out[0] = asked;
 }
 
-// Inputs: out_grad and lhs. The gradient of what a csr matrix is multiplied with has the rows that its columns name.
+// Inputs: out_grad and lhs. The gradient of what a csr matrix is multiplied with has the rows that its
+// columns name.
 void rhs_gradient_storage(StorageRequest& r) {
   const Params& p = as<Params>(r.params);
   if (r.in[1] != StorageType::kCsr || p.transpose_b) {
@@ -276,9 +277,8 @@ void register_sparse_dot() {
     const bool csr = storage_of(r.in[0]) == StorageType::kCsr;
     return csr ? csr_kernel(r, 0, 1, as<Params>(r.params).transpose_a) : dense_then_cast(r, dense);
   });
-  set_storage("_backward_dot_rhs", rhs_gradient_storage, [](const KernelRequest& r) {
-    return csr_kernel(r, 1, 0, !as<Params>(r.params).transpose_a);
-  });
+  set_storage("_backward_dot_rhs", rhs_gradient_storage,
+              [](const KernelRequest& r) { return csr_kernel(r, 1, 0, !as<Params>(r.params).transpose_a); });
 }
 
 }  // namespace

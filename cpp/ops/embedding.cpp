@@ -18,7 +18,8 @@ struct Params {
     v("input_dim", input_dim, required, "Number of rows of the table.");
     v("output_dim", output_dim, required, "Length of a row.");
     v("dtype", dtype, DType::kFloat32, "The dtype of the weight.");
-    v("sparse_grad", sparse_grad, false, "Whether the gradient of the weight is row_sparse: the rows that were chosen.");
+    v("sparse_grad", sparse_grad, false,
+      "Whether the gradient of the weight is row_sparse: the rows that were chosen.");
   }
 };
 
@@ -136,8 +137,8 @@ Kernel row_gradient_kernel(int64_t count, int64_t rows, int64_t width) {
       std::vector<A> sum(static_cast<size_t>(width));
       for (int64_t k = begin; k < end; ++k) {
         std::fill(sum.begin(), sum.end(), A(0));
-        for (int64_t m = groups->starts[static_cast<size_t>(k)]; m < groups->starts[static_cast<size_t>(k) + 1];
-             ++m) {
+        for (int64_t m = groups->starts[static_cast<size_t>(k)];
+             m < groups->starts[static_cast<size_t>(k) + 1]; ++m) {
           const T* source = g + groups->order[static_cast<size_t>(m)] * width;
           for (int64_t j = 0; j < width; ++j) sum[static_cast<size_t>(j)] += static_cast<A>(source[j]);
         }
@@ -221,10 +222,12 @@ void register_embedding(const std::string& name, bool always_sparse, const char*
 }  // namespace
 
 void register_embedding_ops() {
-  register_embedding("Embedding", false,
-                     "Row data[i] of weight (input_dim, output_dim) for every element of data; output has shape "
-                     "data.shape + (output_dim,).");
-  register_embedding("_contrib_SparseEmbedding", true, "Embedding whose gradient of the weight is row_sparse.");
+  register_embedding(
+      "Embedding", false,
+      "Row data[i] of weight (input_dim, output_dim) for every element of data; output has shape "
+      "data.shape + (output_dim,).");
+  register_embedding("_contrib_SparseEmbedding", true,
+                     "Embedding whose gradient of the weight is row_sparse.");
 }
 
 }  // namespace symbind

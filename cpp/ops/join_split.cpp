@@ -1,10 +1,10 @@
 // Concat and SliceChannel (split): each is the other's gradient. Also stack and _split_v2.
 #include <cstring>
 
-#include "ops/concat_params.h"
 #include "backend/cpu/parallel.h"
 #include "graph/graph.h"
 #include "graph/registry.h"
+#include "ops/concat_params.h"
 
 namespace symbind {
 namespace {

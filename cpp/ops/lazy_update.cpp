@@ -44,13 +44,16 @@ void set_lazy_update(const std::string& op, std::function<bool(const void*)> laz
         const StorageType weight = r.in[0];
         bool alike = r.in[1] == StorageType::kRowSparse && lazy(r.params);
         for (size_t i = 2; i < r.in.size(); ++i) alike = alike && r.in[i] == weight;
-        if (alike && (weight == StorageType::kRowSparse || (dense_weight && weight == StorageType::kDefault))) {
+        if (alike &&
+            (weight == StorageType::kRowSparse || (dense_weight && weight == StorageType::kDefault))) {
           r.out[0] = weight;
         } else {
           r.all_dense();
         }
       },
-      [make_step = std::move(make_step)](const KernelRequest& r) { return lazy_kernel(r, make_step(r.params)); });
+      [make_step = std::move(make_step)](const KernelRequest& r) {
+        return lazy_kernel(r, make_step(r.params));
+      });
 }
 
 }  // namespace symbind

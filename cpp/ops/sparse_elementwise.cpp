@@ -1,5 +1,5 @@
-// Elementwise operators on sparse arrays: functions with f(0) = 0 keep what is stored, sums store what any of their
-// inputs does.
+// Elementwise operators on sparse arrays: functions with f(0) = 0 keep what is stored, sums store what any of
+// their inputs does.
 #include <algorithm>
 #include <cstring>
 
@@ -112,17 +112,19 @@ struct ElementwiseRun {
 
 // Functions of one input with f(0) = 0 that keep sparse inputs sparse, as in MXNet.
 constexpr const char* kUnary[] = {
-    "abs",     "sign",    "sqrt",    "square",  "relu",   "sin",       "tan",     "arcsin", "arctan",
-    "sinh",    "tanh",    "arcsinh", "arctanh", "rint",   "ceil",      "floor",   "trunc",  "fix",
-    "expm1",   "log1p",   "degrees", "radians", "cbrt",   "negative",  "round",   "_copy",  "_copyto",
-    "BlockGrad", "make_loss", "MakeLoss", "_mul_scalar", "_div_scalar"};
-constexpr const char* kUnaryGradients[] = {"abs",  "sqrt",    "square",  "relu",    "sin",   "tan",   "arcsin", "arctan",
-                                           "sinh", "tanh",    "arcsinh", "arctanh", "expm1", "log1p", "cbrt"};
+    "abs",    "sign",  "sqrt",    "square",    "relu",      "sin",      "tan",         "arcsin",
+    "arctan", "sinh",  "tanh",    "arcsinh",   "arctanh",   "rint",     "ceil",        "floor",
+    "trunc",  "fix",   "expm1",   "log1p",     "degrees",   "radians",  "cbrt",        "negative",
+    "round",  "_copy", "_copyto", "BlockGrad", "make_loss", "MakeLoss", "_mul_scalar", "_div_scalar"};
+constexpr const char* kUnaryGradients[] = {"abs",     "sqrt",    "square", "relu",  "sin",
+                                           "tan",     "arcsin",  "arctan", "sinh",  "tanh",
+                                           "arcsinh", "arctanh", "expm1",  "log1p", "cbrt"};
 // With a number for which f(0, number) = 0; else the result is dense.
-constexpr const char* kScalar[] = {"_plus_scalar",          "_minus_scalar",        "_equal_scalar",
-                                   "_not_equal_scalar",     "_greater_scalar",      "_greater_equal_scalar",
-                                   "_lesser_scalar",        "_lesser_equal_scalar"};
-constexpr const char* kSums[] = {"elemwise_add", "elemwise_sub", "_grad_add", "_maximum", "_minimum", "_hypot"};
+constexpr const char* kScalar[] = {"_plus_scalar",      "_minus_scalar",       "_equal_scalar",
+                                   "_not_equal_scalar", "_greater_scalar",     "_greater_equal_scalar",
+                                   "_lesser_scalar",    "_lesser_equal_scalar"};
+constexpr const char* kSums[] = {"elemwise_add", "elemwise_sub", "_grad_add",
+                                 "_maximum",     "_minimum",     "_hypot"};
 
 bool all_alike(Span<StorageType> types) {
   for (const StorageType t : types) {
@@ -208,7 +210,8 @@ void DenseRequest::set_shapes(const Shape& shape) {
   for (TensorDesc& d : out) d.shape = shape;
 }
 
-Kernel sparse_elementwise_kernel(const KernelRequest& r, const std::function<Kernel(const KernelRequest&)>& dense,
+Kernel sparse_elementwise_kernel(const KernelRequest& r,
+                                 const std::function<Kernel(const KernelRequest&)>& dense,
                                  Structure structure) {
   DenseRequest chunk(r);
   chunk.set_shapes(Shape{kChunk});
@@ -237,13 +240,16 @@ void register_sparse_elementwise_ops() {
     elementwise(std::string("_backward_") + name, joined_storage, Structure::kFirst);
   for (const char* name : kSums) elementwise(name, joined_storage, Structure::kJoined);
   elementwise("elemwise_mul", product_storage, Structure::kFirst);
-  elementwise("add_n", [](StorageRequest& r) {
-    if (r.in[0] == StorageType::kRowSparse && all_alike(r.in)) {
-      r.out[0] = r.in[0];
-    } else {
-      r.all_dense();
-    }
-  }, Structure::kJoined);
+  elementwise(
+      "add_n",
+      [](StorageRequest& r) {
+        if (r.in[0] == StorageType::kRowSparse && all_alike(r.in)) {
+          r.out[0] = r.in[0];
+        } else {
+          r.all_dense();
+        }
+      },
+      Structure::kJoined);
   register_zeros_like();
 }
 

@@ -26,8 +26,8 @@ Kernel cast_kernel(const KernelRequest& r) {
   }
   check(from == to || from == StorageType::kDefault || to == StorageType::kDefault, "[cast_storage] from ",
         storage_name(from), " to ", storage_name(to), " is not supported: cast to 'default' first");
-  check(to != StorageType::kCsr || r.in[0].shape.ndim() == 2, "[cast_storage] a csr array has 2 dimensions: got ",
-        r.in[0].shape);
+  check(to != StorageType::kCsr || r.in[0].shape.ndim() == 2,
+        "[cast_storage] a csr array has 2 dimensions: got ", r.in[0].shape);
   return make_kernel([=](void* const* in, void* const* out, void*) {
     if (from == to) {
       copy_sparse(sparse_at(in, 0), sparse_at(out, 0));
@@ -95,7 +95,8 @@ void register_retain() {
   OpDef& back = register_backward_op("_backward_sparse_retain", {"out_grad", "indices"});
   back.traits.no_fold = true;
   const auto kernel = [](const KernelRequest& r) {
-    check(storage_of(r.in[0]) == StorageType::kRowSparse, "[_sparse_retain] data: got storage type 'default', "
+    check(storage_of(r.in[0]) == StorageType::kRowSparse,
+          "[_sparse_retain] data: got storage type 'default', "
           "expected 'row_sparse'");
     const int64_t n = r.in[1].shape.size();
     return visit_dtype(r.in[1].dtype, [&](auto tag) {
@@ -106,8 +107,8 @@ void register_retain() {
     });
   };
   const auto rule = [](StorageRequest& r) {
-    check(r.in[0] == StorageType::kRowSparse, "[_sparse_retain] data: got storage type '", storage_name(r.in[0]),
-          "', expected 'row_sparse'");
+    check(r.in[0] == StorageType::kRowSparse, "[_sparse_retain] data: got storage type '",
+          storage_name(r.in[0]), "', expected 'row_sparse'");
     r.in[1] = StorageType::kDefault;
     r.out[0] = StorageType::kRowSparse;
   };

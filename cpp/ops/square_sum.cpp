@@ -1,4 +1,5 @@
-// _square_sum: sums of squares over axes; of a row_sparse matrix along one of its axes, from the stored rows alone.
+// _square_sum: sums of squares over axes; of a row_sparse matrix along one of its axes, from the stored rows
+// alone.
 #include <cstring>
 
 #include "backend/cpu/reduce.h"

@@ -21,8 +21,8 @@ struct GradientResult {
 // Appends the gradient of graph.outputs with respect to variables. Shapes and dtypes must be known.
 GradientResult add_gradients(Graph& graph, const std::vector<int32_t>& wrt);
 
-// Sparse values: decides by the operators' rules (graph/storage_rule.h) how every entry is stored, starting from
-// the layouts of variables, and puts `cast_storage` nodes where a node wants its input stored otherwise.
+// Sparse values: decides by the operators' rules (graph/storage_rule.h) how every entry is stored, starting
+// from the layouts of variables, and puts `cast_storage` nodes where a node wants its input stored otherwise.
 // output_storage: for outputs, how they must be stored (StorageType), or -1 for as they come.
 void assign_storage(Graph& graph, const std::vector<int>& output_storage = {});
 // Is an input or an output of the node sparse?

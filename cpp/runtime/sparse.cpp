@@ -85,7 +85,8 @@ void csr_from_dense(const void* from, DType type, SparseArray& to) {
         const T value = x[r * columns + j];
         if (!not_zero(value)) continue;
         indices_of(to)[at] = j;
-        convert_elements(&value, type, to.values.data_as<char>() + static_cast<size_t>(at) * size, to.dtype, 1);
+        convert_elements(&value, type, to.values.data_as<char>() + static_cast<size_t>(at) * size, to.dtype,
+                         1);
         ++at;
       }
     }
@@ -122,7 +123,8 @@ void SparseArray::clear() {
 }
 
 SparsePtr make_sparse(StorageType stype, const Shape& shape, DType dtype, Context context) {
-  check(stype != StorageType::kDefault, "[sparse] storage type: got 'default', expected 'csr' or 'row_sparse'");
+  check(stype != StorageType::kDefault,
+        "[sparse] storage type: got 'default', expected 'csr' or 'row_sparse'");
   check(shape.known() && (stype == StorageType::kCsr ? shape.ndim() == 2 : shape.ndim() >= 1), "[sparse] a ",
         storage_name(stype), " array cannot have the shape ", shape, ": expected ",
         stype == StorageType::kCsr ? "2 dimensions" : "at least 1 dimension");
@@ -161,8 +163,8 @@ void check_format(const SparseArray& a, bool full) {
   const int64_t count = a.count();
   const char* name = storage_name(a.stype);
   if (a.stype == StorageType::kCsr) {
-    check(a.values.shape == Shape{count}, "[check_format] csr data: got shape ", a.values.shape, ", expected ",
-          Shape{count});
+    check(a.values.shape == Shape{count}, "[check_format] csr data: got shape ", a.values.shape,
+          ", expected ", Shape{count});
     check(a.indptr.shape == Shape{a.shape[0] + 1}, "[check_format] indptr: got shape ", a.indptr.shape,
           ", expected ", Shape{a.shape[0] + 1});
     const int64_t* starts = a.starts();
@@ -173,8 +175,8 @@ void check_format(const SparseArray& a, bool full) {
       check(starts[r] <= starts[r + 1] && starts[r + 1] <= count, "[check_format] indptr[", r + 1, "]: got ",
             starts[r + 1], ", expected ", starts[r], " to ", count);
       for (int64_t i = starts[r]; i < starts[r + 1]; ++i) {
-        check(a.index()[i] >= 0 && a.index()[i] < a.shape[1], "[check_format] column index ", i, " of row ", r,
-              ": got ", a.index()[i], ", expected 0 to ", a.shape[1] - 1);
+        check(a.index()[i] >= 0 && a.index()[i] < a.shape[1], "[check_format] column index ", i, " of row ",
+              r, ": got ", a.index()[i], ", expected 0 to ", a.shape[1] - 1);
         check(i == starts[r] || a.index()[i - 1] < a.index()[i], "[check_format] columns of row ", r,
               " are not in ascending order: ", a.index()[i], " follows ", a.index()[i > 0 ? i - 1 : 0]);
       }
@@ -188,8 +190,9 @@ void check_format(const SparseArray& a, bool full) {
   for (int64_t i = 0; full && i < count; ++i) {
     check(a.index()[i] >= 0 && a.index()[i] < a.shape[0], "[check_format] row index ", i, ": got ",
           a.index()[i], ", expected 0 to ", a.shape[0] - 1);
-    check(i == 0 || a.index()[i - 1] < a.index()[i], "[check_format] row indices are not in ascending order: ",
-          a.index()[i], " follows ", a.index()[i > 0 ? i - 1 : 0]);
+    check(i == 0 || a.index()[i - 1] < a.index()[i],
+          "[check_format] row indices are not in ascending order: ", a.index()[i], " follows ",
+          a.index()[i > 0 ? i - 1 : 0]);
   }
 }
 
@@ -212,13 +215,15 @@ void sparse_to_dense(const SparseArray& from, void* to, DType to_type) {
   const auto scatter = [&](auto move) {
     for (int64_t r = 0; r < from.shape[0]; ++r) {
       for (int64_t i = from.starts()[r]; i < from.starts()[r + 1]; ++i)
-        move(values + static_cast<size_t>(i) * from_size, out + static_cast<size_t>(r * columns + index[i]) * size);
+        move(values + static_cast<size_t>(i) * from_size,
+             out + static_cast<size_t>(r * columns + index[i]) * size);
     }
   };
   if (from.dtype == to_type && size == 4) {
     scatter([](const char* source, char* target) { std::memcpy(target, source, 4); });
   } else {
-    scatter([&](const char* source, char* target) { convert_elements(source, from.dtype, target, to_type, 1); });
+    scatter(
+        [&](const char* source, char* target) { convert_elements(source, from.dtype, target, to_type, 1); });
   }
 }
 
@@ -283,7 +288,8 @@ void slice_csr(const SparseArray& from, int64_t begin, int64_t end, SparseArray&
   convert_elements(from.values.data_as<char>() + static_cast<size_t>(first) * size, from.dtype,
                    to.values.data(), to.dtype, count);
   convert_elements(from.index() + first, DType::kInt64, to.indices.data(), DType::kInt64, count);
-  for (int64_t r = 0; r <= end - begin; ++r) to.indptr.data_as<int64_t>()[r] = from.starts()[begin + r] - first;
+  for (int64_t r = 0; r <= end - begin; ++r)
+    to.indptr.data_as<int64_t>()[r] = from.starts()[begin + r] - first;
 }
 
 }  // namespace symbind

@@ -3,8 +3,8 @@
 //   u64 0x112, u64 0, u64 number of arrays, the arrays (ndarray_record.h),
 //   u64 number of names (0 or as many), then for each: u64 length, the bytes.
 //
-// Reading allocates at most 128 times the size of the file (records of 4 bytes; usually once). Sparse arrays stay
-// sparse: as_ndarray() of a SparseArray (runtime/sparse.h).
+// Reading allocates at most 128 times the size of the file (records of 4 bytes; usually once). Sparse arrays
+// stay sparse: as_ndarray() of a SparseArray (runtime/sparse.h).
 #pragma once
 
 #include <string>

@@ -25,9 +25,10 @@ struct RecordOptions {
   std::vector<std::string>* warnings = nullptr;
 };
 
-// Sparse arrays come back as as_ndarray() of a SparseArray (runtime/sparse.h). Element types that NDArray does not have come back as the next wider one
-// that holds their values, with a warning: int16 and uint16 as int32, uint32 as int64, bfloat16 as float32,
-// uint64 as int64 if the values fit. A record without an array gives one of shape (0,).
+// Sparse arrays come back as as_ndarray() of a SparseArray (runtime/sparse.h). Element types that NDArray
+// does not have come back as the next wider one that holds their values, with a warning: int16 and uint16 as
+// int32, uint32 as int64, bfloat16 as float32, uint64 as int64 if the values fit. A record without an array
+// gives one of shape (0,).
 NDArray read_ndarray_record(ByteSource& in, RecordOptions& options);
 
 // `write(data, bytes)` receives the record piece by piece: V2 as MXNet 1.9.1 writes it, V3 for arrays without

@@ -39,7 +39,8 @@ std::vector<int64_t> numbers(const NDArray& array) {
 }
 
 // The array without its contents. Only sizes are made up so far that the file itself holds.
-SparsePtr make_array(StorageType stype, const SparseRecord& record, const NDArray& values, const NDArray& indices) {
+SparsePtr make_array(StorageType stype, const SparseRecord& record, const NDArray& values,
+                     const NDArray& indices) {
   auto made = std::make_shared<SparseArray>();
   made->stype = stype;
   made->shape = record.shape;

@@ -142,8 +142,9 @@ void run_update(Update kind, const UpdateTask& task, int64_t begin, int64_t end)
 void* updated_rows(const NDArray& array) {
   const SparsePtr sparse = sparse_of(array);
   if (!sparse) return array.data();
-  check(sparse->stype == StorageType::kRowSparse, "[optimizer] weights and states are 'default' or 'row_sparse': got '",
-        storage_name(sparse->stype), "'");
+  check(sparse->stype == StorageType::kRowSparse,
+        "[optimizer] weights and states are 'default' or 'row_sparse': got '", storage_name(sparse->stype),
+        "'");
   fill_rows(*sparse);
   return sparse->values.data();
 }
@@ -151,19 +152,20 @@ void* updated_rows(const NDArray& array) {
 void run_row_update(Update kind, const UpdateTask& task, const SparseArray& grad, int64_t width) {
   const int64_t size = static_cast<int64_t>(dtype_size(task.dtype));
   const int64_t state_size = task.weight32 != nullptr ? 4 : size;
-  parallel_for(grad.count(), 1 + kElementGrain / 2 / std::max<int64_t>(width, 1), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = grad.index()[i] * width;
-      UpdateTask row = task;
-      row.n = width;
-      row.weight = static_cast<char*>(task.weight) + first * size;
-      row.grad = grad.values.data_as<char>() + i * width * size;
-      for (void*& state : row.states)
-        state = state == nullptr ? nullptr : static_cast<char*>(state) + first * state_size;
-      if (task.weight32 != nullptr) row.weight32 = task.weight32 + first;
-      run_update(kind, row, 0, width);
-    }
-  });
+  parallel_for(grad.count(), 1 + kElementGrain / 2 / std::max<int64_t>(width, 1),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t first = grad.index()[i] * width;
+                   UpdateTask row = task;
+                   row.n = width;
+                   row.weight = static_cast<char*>(task.weight) + first * size;
+                   row.grad = grad.values.data_as<char>() + i * width * size;
+                   for (void*& state : row.states)
+                     state = state == nullptr ? nullptr : static_cast<char*>(state) + first * state_size;
+                   if (task.weight32 != nullptr) row.weight32 = task.weight32 + first;
+                   run_update(kind, row, 0, width);
+                 }
+               });
 }
 
 void multi_update(const std::string& kind_name, Span<const NDArray> weights, Span<const NDArray> grads,

@@ -27,8 +27,8 @@ struct UpdateTask {
   UpdateParams params;
 };
 void run_update(Update kind, const UpdateTask& task, int64_t begin, int64_t end);
-// A step on the rows that a row_sparse gradient stores, and no others: `task` is that of the whole weight, `width`
-// the length of a row.
+// A step on the rows that a row_sparse gradient stores, and no others: `task` is that of the whole weight,
+// `width` the length of a row.
 void run_row_update(Update kind, const UpdateTask& task, const SparseArray& grad, int64_t width);
 // The rows of an array that an update writes to: a row_sparse one stores all of its rows from then on.
 void* updated_rows(const NDArray& array);

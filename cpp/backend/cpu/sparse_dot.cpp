@@ -83,7 +83,8 @@ void csr_transposed_dot_dense(const SparseArray& lhs, const void* rhs, int64_t n
       std::vector<A> sum(static_cast<size_t>(n));
       for (int64_t g = begin; g < end; ++g) {
         std::fill(sum.begin(), sum.end(), A(0));
-        for (int64_t k = groups.starts[static_cast<size_t>(g)]; k < groups.starts[static_cast<size_t>(g) + 1]; ++k) {
+        for (int64_t k = groups.starts[static_cast<size_t>(g)]; k < groups.starts[static_cast<size_t>(g) + 1];
+             ++k) {
           const int64_t at = groups.order[static_cast<size_t>(k)];
           add_scaled(sum.data(), values[at], rows + row_of[static_cast<size_t>(at)] * n, n);
         }

@@ -92,8 +92,8 @@ void IndexGroups::build(const int64_t* index, int64_t n) {
       total += here;
     }
     for (const int64_t position : order)
-      other_[static_cast<size_t>(begins[static_cast<size_t>((index[position] >> shift) & (kBuckets - 1))]++)] =
-          position;
+      other_[static_cast<size_t>(
+          begins[static_cast<size_t>((index[position] >> shift) & (kBuckets - 1))]++)] = position;
     order.swap(other_);
     if (shift + kBits >= 63) break;
   }
@@ -160,8 +160,8 @@ void aligned_values(const SparseArray& structure, const SparseArray& from, void*
     const int64_t at = find(structure.index()[i]);
     if (row == 0) continue;
     if (at >= 0) {
-      std::memcpy(out + static_cast<size_t>(i) * row, from.values.data_as<char>() + static_cast<size_t>(at) * row,
-                  row);
+      std::memcpy(out + static_cast<size_t>(i) * row,
+                  from.values.data_as<char>() + static_cast<size_t>(at) * row, row);
     } else {
       std::memset(out + static_cast<size_t>(i) * row, 0, row);
     }

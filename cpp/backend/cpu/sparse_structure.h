@@ -38,8 +38,8 @@ class RowFinder {
   std::vector<std::pair<int64_t, int64_t>> sorted_;  // (row, position), where indices are not ascending
 };
 
-// Gives `to` room for what any of the arrays stores, and its indices; values are not set. Indices of rows, or of
-// columns in a row, ascend in the result.
+// Gives `to` room for what any of the arrays stores, and its indices; values are not set. Indices of rows, or
+// of columns in a row, ascend in the result.
 void join_structure(const std::vector<const SparseArray*>& arrays, SparseArray& to);
 // Gives `to` the indices of `from`; values are not set.
 void copy_structure(const SparseArray& from, SparseArray& to);

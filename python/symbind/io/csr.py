@@ -42,7 +42,7 @@ class CSRSource:
     def __init__(self, name: str, value: Any, batch_axis: int) -> None:
         if batch_axis != 0:
             raise ValueError(
-                f"[NDArrayIter] {name!r} is a csr matrix, whose batch axis is 0: got a layout with {batch_axis}"
+                f"[NDArrayIter] {name!r} is a csr matrix: got batch axis {batch_axis}, expected 0"
             )
         self.name = name
         self.array = value

@@ -39,8 +39,8 @@ class LibSVMIter(DataIter):
         Default ``(1,)``.
     batch_size : int, default 1
     round_batch : bool, default True
-        The last batch of an epoch is filled up from the beginning, and `getpad` tells by how many samples. Where
-        True the next epoch begins behind these samples, else at the first one.
+        The last batch of an epoch is filled up from the beginning, and `getpad` tells by how many samples.
+        Where True the next epoch begins behind these samples, else at the first one.
     num_parts, part_index : int
         Iterate over part number `part_index` of `num_parts` parts of the file, cut between lines by bytes.
         Defaults 1 and 0.
@@ -53,8 +53,8 @@ class LibSVMIter(DataIter):
     OSError
         If a file cannot be read.
     ValueError
-        Naming the file and the line, if the format is wrong or an index is out of range; also if the files differ
-        in length, or there are no samples.
+        Naming the file and the line, if the format is wrong or an index is out of range; also if the files
+        differ in length, or there are no samples.
     """
 
     def __init__(
@@ -206,7 +206,10 @@ def _read(
         raise ValueError(f"[LibSVMIter] {name!r}: there are no samples in part {part[0]} of {part[1]}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # what does not parse is reported below
-        numbers = np.fromstring(text.replace(b":", b" "), np.float64, sep=" ")
+        try:
+            numbers = np.fromstring(text.replace(b":", b" "), np.float64, sep=" ")
+        except ValueError:  # newer versions of NumPy
+            numbers = np.empty(0)
     tokens = 1 + 2 * per_line
     if len(numbers) != tokens.sum():
         raise _format_error(name, text, used, lines_before)

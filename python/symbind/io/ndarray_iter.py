@@ -26,9 +26,10 @@ class NDArrayIter(DataIter):
     ----------
     data : array, list, tuple or dict of arrays
         Arrays are NumPy arrays or nested lists (they become float32), NDArrays (they keep their dtype and are
-        not copied; batches of a CSRNDArray or a SciPy matrix are CSRNDArrays), or arrays on disk with NumPy's way of slicing, such as h5py.Dataset and numpy.memmap
-        (read batch by batch, to float32). All have the same length along the batch axis. Names are the keys
-        of a dict, `data_name` for one array, ``_0_data``, ``_1_data`` for a list of several.
+        not copied; batches of a CSRNDArray or a SciPy matrix are CSRNDArrays), or arrays on disk with NumPy's
+        way of slicing, such as h5py.Dataset and numpy.memmap (read batch by batch, to float32). All have the
+        same length along the batch axis. Names are the keys of a dict, `data_name` for one array,
+        ``_0_data``, ``_1_data`` for a list of several.
     label : the same, default None
     batch_size : int, default 1
     shuffle : bool, default False

@@ -9,8 +9,8 @@ import numpy as np
 from .. import optimizer as opt
 from .._files import atomic_write
 from ..base import MXNetError
-from ..ndarray import NDArray, add_n, array
-from ..ndarray.sparse import retain
+from ..ndarray import NDArray, array
+from ..ndarray.op import function
 from .compression import TwoBitCompression, create_compression
 
 __all__ = ["KVStore", "create"]
@@ -158,18 +158,19 @@ class KVStore:
         keys, outs = self._pairs("row_sparse_pull", key, out)
         for k, targets, ids in zip(keys, outs, self._row_ids(row_ids, outs, isinstance(key, (list, tuple)))):
             value = self._value("row_sparse_pull", k)
-            for what, array in [("stored value", value), *(("out", t) for t in targets)]:
-                if array.stype != "row_sparse":
+            for what, checked in [("stored value", value), *(("out", t) for t in targets)]:
+                if checked.stype != "row_sparse":
                     raise ValueError(
-                        f"[KVStore.row_sparse_pull] key {k!r}: {what} is '{array.stype}', expected "
+                        f"[KVStore.row_sparse_pull] key {k!r}: {what} is '{checked.stype}', expected "
                         "'row_sparse'; use pull"
                     )
-                if array.shape != value.shape:
+                if checked.shape != value.shape:
                     raise MXNetError(
-                        f"[KVStore.row_sparse_pull] key {k!r}: got shape {array.shape}, expected {value.shape}"
+                        f"[KVStore.row_sparse_pull] key {k!r}: got shape {checked.shape}, "
+                        f"expected {value.shape}"
                     )
             for target, rows in zip(targets, ids):
-                retain(value, rows, out=target)
+                function("_sparse_retain")(value, rows, out=target)
 
     @staticmethod
     def _row_ids(row_ids, outs: list[list[NDArray]], several_keys: bool) -> list[list[NDArray]]:
@@ -306,7 +307,7 @@ class KVStore:
         if len(values) == 1:
             return values[0]
         if any(v._is_sparse for v in values):
-            return add_n(*values)
+            return function("add_n")(*values)
         first = values[0]
         merged = self._merged.get(key)
         if merged is None or merged.shape != first.shape or merged.dtype != first.dtype:

@@ -77,8 +77,8 @@ def _load_slice(target: NDArray, source, part: slice, axis: int) -> None:
     elif isinstance(source, NDArray) and source._is_sparse:
         if source.stype != "csr" or axis != 0:
             raise ValueError(
-                f"[Module.forward] a {source.stype} array cannot be split between contexts along axis {axis}: "
-                "expected 'csr' and axis 0"
+                f"[Module.forward] a {source.stype} array cannot be split between contexts along axis "
+                f"{axis}: expected 'csr' and axis 0"
             )
         target.handle.copy_from(source.handle.slice(part.start, part.stop))
     elif axis == 0 and isinstance(source, NDArray):

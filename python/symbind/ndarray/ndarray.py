@@ -222,8 +222,7 @@ class NDArray:
             return self
         if stype == "csr" and self.ndim != 2:
             raise ValueError(
-                "To convert to a CSR, the NDArray should be 2 Dimensional. Current shape is "
-                f"{self.shape}"
+                f"To convert to a CSR, the NDArray should be 2 Dimensional. Current shape is {self.shape}"
             )
         from .sparse_array import wrap_any
 

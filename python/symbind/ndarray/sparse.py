@@ -141,8 +141,10 @@ def _from_places(data: Any, places: Any, shape: Any, ctx: Any, dtype: Any) -> CS
         if len(rows) == 0:
             raise ValueError("invalid shape: it cannot be inferred without stored elements")
         shape = (int(rows.max()) + 1, int(columns.max()) + 1)
-    if len(rows) and not (0 <= rows.min() and rows.max() < shape[0]):
-        raise ValueError(f"[csr_matrix] row index: got {rows.min()} to {rows.max()}, expected below {shape[0]}")
+    if len(rows) and not (rows.min() >= 0 and rows.max() < shape[0]):
+        raise ValueError(
+            f"[csr_matrix] row index: got {rows.min()} to {rows.max()}, expected below {shape[0]}"
+        )
     order = np.lexsort((columns, rows))
     rows, columns, values = rows[order], columns[order], values[order]
     first = np.ones(len(rows), bool)
@@ -195,9 +197,7 @@ def row_sparse_array(
     return _converted(dense, "row_sparse", ctx, dtype)
 
 
-def zeros(
-    stype: str, shape: Any, ctx: Context | None = None, dtype: Any = None, **kwargs: Any
-) -> NDArray | Any:
+def zeros(stype: str, shape: Any, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> Any:
     """Return an array of zeros. stype : ``'csr'``, ``'row_sparse'`` (both without stored values) or
     ``'default'``. dtype : default float32.
     """

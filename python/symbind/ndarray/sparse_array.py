@@ -169,7 +169,7 @@ class BaseSparseNDArray(NDArray):
         return self._assign_result(self * other)
 
     def __itruediv__(self, other: Any) -> NDArray:
-        return self._assign_result(self / other)  # type: ignore[operator]  # added to NDArray at import
+        return self._assign_result(self / other)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         name = type(self).__name__
@@ -226,9 +226,9 @@ class CSRNDArray(BaseSparseNDArray):
 
     def asscipy(self) -> Any:
         """Return a scipy.sparse.csr_matrix. Needs SciPy."""
-        import scipy.sparse
+        from importlib import import_module
 
-        return scipy.sparse.csr_matrix(
+        return import_module("scipy.sparse").csr_matrix(
             (self.data.asnumpy(), self.indices.asnumpy(), self.indptr.asnumpy()), shape=self.shape
         )
 
@@ -273,7 +273,8 @@ def wrap_any(handle: Any) -> Any:
     """Return the NDArray, of the class that fits, for a handle of the engine."""
     if type(handle) is _core.NDArray:
         return _wrap(handle)
-    array = _CLASSES[handle.stype].__new__(_CLASSES[handle.stype])
+    kind: Any = _CLASSES[handle.stype]
+    array = kind.__new__(kind)
     array.handle = handle
     array.writable = True
     return array

@@ -17,8 +17,8 @@ __all__ = ["FusedOptimizer", "UpdateGroup", "fused_owner"]
 class UpdateGroup:
     """Parameters that share an update rule and a dtype, as the lists of handles that the engine takes.
 
-    `casts` holds pairs of handles (target, source) to copy first: gradients of another dtype than the weight, and
-    row_sparse ones for steps that update all rows.
+    `casts` holds pairs of handles (target, source) to copy first: gradients of another dtype than the weight,
+    and row_sparse ones for steps that update all rows.
     """
 
     __slots__ = ("casts", "grads", "kind", "positions", "states", "weights")

@@ -1,7 +1,8 @@
 """Optimizer states as bytes: the pickle that MXNet 1.x writes and reads, plus what resuming needs.
 
 The pickle is a dict of key to state, where a state is None, an array or a tuple of states, and an array is
-``mxnet.ndarray.ndarray.NDArray`` (or a class of sparse arrays) called with ``(None,)`` and given ``{'handle': bytearray(array record)}``.
+``mxnet.ndarray.ndarray.NDArray`` (or a class of sparse arrays) called with ``(None,)`` and given
+``{'handle': bytearray(array record)}``.
 
 `pickle` itself is used neither way. Writing needs no class of MXNet. Reading interprets the few instructions
 such a file can hold, so that opening a file never runs code, never recurses and never allocates more than the

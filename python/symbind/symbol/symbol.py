@@ -338,8 +338,8 @@ class Symbol:
         """Infer all shapes from those of the inputs, allocate every array, and bind.
 
         ctx : Context, default the current one. grad_req : 'write', 'add', 'null', or a list or dict by
-        argument. type_dict : dtypes by argument name. stype_dict : storage types by argument name, in place of
-        those of the variables. shared_exec : an executor to share parameters (those of
+        argument. type_dict : dtypes by argument name. stype_dict : storage types by argument name, in place
+        of those of the variables. shared_exec : an executor to share parameters (those of
         the same name and shape in `shared_arg_names`) and scratch memory with. group2ctx : context of each
         ctx_group. kwargs : shapes of the inputs.
         Returns an Executor. Raises MXNetError, naming the node, when a shape stays unknown or does not fit.

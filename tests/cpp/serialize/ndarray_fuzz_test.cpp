@@ -37,7 +37,10 @@ bool try_load(const std::string& file) {
   try {
     const NamedArrays loaded = load_ndarray_buffer(file, "fuzz", {&warnings});
     size_t sum = 0;
-    for (const NDArray& a : loaded.arrays) {
+    for (const NDArray& array : loaded.arrays) {
+      const SparsePtr sparse = sparse_of(array);
+      if (sparse) check_format(*sparse, false);
+      const NDArray& a = sparse ? sparse->values : array;
       for (size_t i = 0; i < a.bytes(); ++i) sum += a.data_as<uint8_t>()[i];
     }
     CHECK(sum < SIZE_MAX);

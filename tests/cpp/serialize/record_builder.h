@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/sparse.h"
 #include "serialize/ndarray_file.h"
 
 namespace symbind {
@@ -82,8 +83,11 @@ inline std::string array_list(const std::vector<Bytes>& records, const std::vect
   return b.text;
 }
 
+// All elements, those that a sparse array does not store included.
 template <class T>
-std::vector<T> values(const NDArray& a) {
+std::vector<T> values(const NDArray& array) {
+  const SparsePtr sparse = sparse_of(array);
+  const NDArray a = sparse ? dense_copy(*sparse) : array;
   const T* data = a.data_as<T>();
   return std::vector<T>(data, data + a.size());
 }
