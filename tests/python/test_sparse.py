@@ -167,3 +167,21 @@ def test_huge_shapes_cost_what_is_stored():
     a = mx.nd.sparse.row_sparse_array(([[1.0, 2.0]], [10**11]), shape=(10**12, 2))
     b = (a * 2 + a).retain(mx.nd.array([10**11, 5], dtype="int64"))
     assert b.data.asnumpy().tolist() == [[3, 6], [0, 0]]
+
+
+@pytest.mark.parametrize("stype", ["csr", "row_sparse"])
+def test_random_sparse_arrays(stype):
+    tu = mx.test_utils
+    a, parts = tu.rand_sparse_ndarray((50, 8), stype, density=0.3)
+    a.check_format()
+    stored = a.data.size / 400
+    assert 0.1 < stored < 0.5
+    assert len(parts) == (3 if stype == "csr" else 2)
+    assert tu.rand_ndarray((5, 4), stype, density=0.0).asnumpy().sum() == 0
+    ones = tu.create_sparse_array((5, 4), stype, data_init=1.0, density=1.0, dtype="float64")
+    assert ones.asnumpy().tolist() == np.ones((5, 4)).tolist()
+    shuffled = tu.rand_ndarray((5, 40), "csr", density=1.0, shuffle_csr_indices=True)
+    with pytest.raises(mx.MXNetError, match="ascending"):
+        shuffled.check_format()
+    with pytest.raises(ValueError, match="unknown storage type"):
+        tu.rand_ndarray((2, 2), "coo")

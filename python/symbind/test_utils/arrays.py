@@ -10,7 +10,7 @@ import numpy as np
 
 from ..context import Context
 from ..io import DataBatch, DataIter
-from ..ndarray import NDArray, array
+from ..ndarray import NDArray, array, sparse
 from .system import default_context, default_dtype
 
 Shape = tuple[int, ...]
@@ -43,14 +43,99 @@ def rand_coord_2d(x_low: int, x_high: int, y_low: int, y_high: int) -> tuple[int
 def rand_ndarray(
     shape: Shape,
     stype: str = "default",
+    density: float | None = None,
     dtype: Any = None,
+    modifier_func: Callable | None = None,
+    shuffle_csr_indices: bool = False,
+    distribution: str | None = None,
     ctx: Context | None = None,
 ) -> NDArray:
-    """Return an NDArray of normally distributed numbers, converted to `dtype` (default float32)."""
-    if stype != "default":
-        raise ValueError(f"[rand_ndarray] unknown storage type: got {stype!r}, expected 'default'")
+    """Return an NDArray of normally distributed numbers, converted to `dtype` (default float32).
+
+    stype : ``'csr'`` and ``'row_sparse'`` make sparse arrays; see `rand_sparse_ndarray` for what follows.
+    """
+    if stype == "default":
+        dtype = default_dtype() if dtype is None else dtype
+        return array(np.random.normal(size=shape).astype(dtype), dtype=dtype, ctx=ctx or default_context())
+    return rand_sparse_ndarray(
+        shape, stype, density, dtype, distribution, None, None, modifier_func, shuffle_csr_indices, ctx
+    )[0]
+
+
+def rand_sparse_ndarray(
+    shape: Shape,
+    stype: str,
+    density: float | None = None,
+    dtype: Any = None,
+    distribution: str | None = None,
+    data_init: float | None = None,
+    rsp_indices: Any = None,
+    modifier_func: Callable | None = None,
+    shuffle_csr_indices: bool = False,
+    ctx: Context | None = None,
+) -> tuple[NDArray, tuple]:
+    """Return a sparse array of numbers from (0, 1], and the arrays it is made of.
+
+    stype : ``'csr'`` or ``'row_sparse'``. density : share of the elements (rows) that are stored; drawn where
+    it is None. distribution : ``'uniform'`` (default), or ``'powerlaw'`` for csr: each row stores twice as
+    many elements as the one before, as long as there are enough. data_init : the value of every stored
+    element. rsp_indices : numbers of the stored rows. modifier_func : applied to each value.
+    shuffle_csr_indices : columns of a row come in any order.
+    """
+    density = float(np.random.rand()) if density is None else density
     dtype = default_dtype() if dtype is None else dtype
-    return array(np.random.normal(size=shape).astype(dtype), dtype=dtype, ctx=ctx or default_context())
+    if stype not in ("csr", "row_sparse"):
+        raise ValueError(
+            f"[rand_ndarray] unknown storage type: got {stype!r}, expected 'csr' or 'row_sparse'"
+        )
+    if distribution not in (None, "uniform", "powerlaw"):
+        raise ValueError(
+            f"[rand_ndarray] distribution: got {distribution!r}, expected 'uniform' or 'powerlaw'"
+        )
+    if stype == "row_sparse":
+        rows = np.flatnonzero(np.random.rand(shape[0]) < density) if rsp_indices is None else rsp_indices
+        rows = np.unique(np.asarray(rows, dtype=np.int64))
+        values = _stored_values((len(rows), *shape[1:]), dtype, data_init, modifier_func)
+        return sparse.row_sparse_array((values, rows), shape, ctx, dtype), (values, rows)
+    stored = np.random.rand(*shape) < density
+    if distribution == "powerlaw":
+        lengths = np.minimum(2 ** np.minimum(np.arange(shape[0]), 60), shape[1])
+        lengths[np.cumsum(lengths) > density * shape[0] * shape[1]] = 0
+        stored = np.arange(shape[1]) < lengths[:, None]
+    indptr = np.concatenate([[0], np.cumsum(stored.sum(axis=1))])
+    columns = np.nonzero(stored)[1]
+    if shuffle_csr_indices:
+        columns = shuffle_csr_column_indices(columns, indptr)
+    values = _stored_values((len(columns),), dtype, data_init, modifier_func)
+    made = sparse.csr_matrix((values, columns, indptr), shape, ctx, dtype)
+    return made, (made.indptr, made.indices, made.data)
+
+
+def _stored_values(shape: Shape, dtype: Any, value: float | None, function: Callable | None) -> np.ndarray:
+    values = 1 - np.random.rand(*shape) if value is None else np.full(shape, value)
+    return assign_each(values.astype(dtype), function)
+
+
+def shuffle_csr_column_indices(columns: np.ndarray, indptr: np.ndarray) -> np.ndarray:
+    """Return the columns of a csr matrix with those of each row in random order."""
+    rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    return columns[np.lexsort((np.random.rand(len(columns)), rows))]
+
+
+def create_sparse_array(
+    shape: Shape,
+    stype: str,
+    data_init: float | None = None,
+    rsp_indices: Any = None,
+    dtype: Any = None,
+    modifier_func: Callable | None = None,
+    density: float = 0.5,
+    shuffle_csr_indices: bool = False,
+) -> NDArray:
+    """Return a random sparse array; the arguments are those of `rand_sparse_ndarray`."""
+    return rand_sparse_ndarray(
+        shape, stype, density, dtype, None, data_init, rsp_indices, modifier_func, shuffle_csr_indices
+    )[0]
 
 
 def _one_or_list(arrays: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
