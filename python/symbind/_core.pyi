@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import typing
-__all__: list[str] = ['Executor', 'MXNetError', 'NDArray', 'Symbol', 'copy_to', 'describe_op', 'group', 'has_onednn', 'invoke', 'list_ops', 'load_ndarrays', 'load_ndarrays_buffer', 'make_op', 'multi_update', 'ndarray_from_bytes', 'ndarray_to_bytes', 'next_random_stream', 'num_threads', 'op_inputs', 'profiler_events', 'random_state', 'save_ndarrays', 'seed', 'set_custom_handler', 'set_profiler', 'set_random_state', 'symbol_from_json', 'symbol_load', 'symbol_to_json', 'variable', 'visible_ops']
+__all__: list[str] = ['Executor', 'MXNetError', 'NDArray', 'SparseNDArray', 'Symbol', 'copy_to', 'describe_op', 'group', 'has_onednn', 'invoke', 'invoke_any', 'list_ops', 'load_ndarrays', 'load_ndarrays_buffer', 'make_op', 'multi_update', 'ndarray_from_bytes', 'ndarray_to_bytes', 'next_random_stream', 'num_threads', 'op_inputs', 'profiler_events', 'random_state', 'save_ndarrays', 'seed', 'set_custom_handler', 'set_profiler', 'set_random_state', 'sparse_from_dense', 'symbol_from_json', 'symbol_load', 'symbol_to_json', 'variable', 'visible_ops']
 has_onednn: bool = True
 
 class Executor:
@@ -17,7 +17,7 @@ class Executor:
     def __init__(self, symbol: Symbol, device_type: typing.SupportsInt | typing.SupportsIndex, device_id: typing.SupportsInt | typing.SupportsIndex, args: list, grads: list, grad_reqs: collections.abc.Sequence[str], aux: list, shared: Executor, output_memory: list=[], compute_dtype: str='float32') -> None:
         ...
 
-    def backward(self, head_grads: collections.abc.Sequence[NDArray]=[]) -> None:
+    def backward(self, head_grads: list=[]) -> None:
         ...
 
     def debug_str(self) -> str:
@@ -32,7 +32,7 @@ class Executor:
     def memory_report(self) -> dict:
         ...
 
-    def outputs(self) -> list[NDArray]:
+    def outputs(self) -> list:
         ...
 
     def set_monitor(self, callback: typing.Any, all: bool) -> None:
@@ -58,7 +58,12 @@ class NDArray:
     def context(self) -> tuple[int, int]:
         ...
 
+    @typing.overload
     def copy_from(self, source: NDArray) -> None:
+        ...
+
+    @typing.overload
+    def copy_from(self, source: SparseNDArray) -> None:
         ...
 
     def copy_from_numpy(self, source: numpy.ndarray) -> None:
@@ -134,6 +139,103 @@ class NDArray:
     def with_context(self, arg0: typing.SupportsInt | typing.SupportsIndex, arg1: typing.SupportsInt | typing.SupportsIndex) -> NDArray:
         ...
 
+class SparseNDArray:
+    """
+    A csr or row_sparse array of the engine.
+    """
+
+    def __init__(self, stype: str, shape: typing.Any, dtype: typing.SupportsInt | typing.SupportsIndex, device_type: typing.SupportsInt | typing.SupportsIndex=1, device_id: typing.SupportsInt | typing.SupportsIndex=0) -> None:
+        ...
+
+    def check_format(self, full: bool) -> None:
+        ...
+
+    def clear(self) -> None:
+        ...
+
+    @property
+    def context(self) -> tuple[int, int]:
+        ...
+
+    def converted(self, dtype: typing.SupportsInt | typing.SupportsIndex, device_type: typing.SupportsInt | typing.SupportsIndex, device_id: typing.SupportsInt | typing.SupportsIndex) -> SparseNDArray:
+        """
+        A copy with this dtype on this device.
+        """
+
+    def copy_from(self, arg0: typing.Any) -> None:
+        ...
+
+    def copy_from_numpy(self, arg0: typing.Any) -> None:
+        ...
+
+    def copy_rows(self, from_array: SparseNDArray, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+
+    @property
+    def count(self) -> int:
+        ...
+
+    @property
+    def data(self) -> NDArray:
+        """
+        A copy.
+        """
+
+    @property
+    def dtype(self) -> int:
+        ...
+
+    def fill(self, value: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+
+    @staticmethod
+    def from_parts(stype: str, shape: typing.Any, data: NDArray, indices: NDArray, indptr: typing.Any, device_type: typing.SupportsInt | typing.SupportsIndex=1, device_id: typing.SupportsInt | typing.SupportsIndex=0) -> SparseNDArray:
+        """
+        Copies the parts; fails unless their sizes fit and indices are in range.
+        """
+
+    @property
+    def indices(self) -> NDArray:
+        """
+        A copy.
+        """
+
+    @property
+    def indptr(self) -> NDArray:
+        """
+        A copy.
+        """
+
+    @property
+    def ndim(self) -> int:
+        ...
+
+    def placed_on(self, arg0: typing.SupportsInt | typing.SupportsIndex, arg1: typing.SupportsInt | typing.SupportsIndex) -> SparseNDArray:
+        ...
+
+    @property
+    def shape(self) -> tuple:
+        ...
+
+    @property
+    def size(self) -> int:
+        ...
+
+    def slice(self, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> SparseNDArray:
+        """
+        Rows of a csr array.
+        """
+
+    @property
+    def stype(self) -> str:
+        ...
+
+    def to_dense(self) -> NDArray:
+        ...
+
+    def to_numpy(self) -> typing.Any:
+        ...
+
 class Symbol:
     """
     A graph: one or more outputs of nodes.
@@ -171,6 +273,11 @@ class Symbol:
     def infer_shape(self, shapes: dict, partial: bool, unknown: typing.SupportsInt | typing.SupportsIndex=0) -> tuple:
         ...
 
+    def infer_storage(self, shapes: dict, dtypes: dict, stypes: collections.abc.Mapping[str, str], wrt: collections.abc.Sequence[str], unknown: typing.SupportsInt | typing.SupportsIndex=0) -> tuple:
+        """
+        (storage types of the gradients of `wrt`, of the outputs), for arguments stored as `stypes` says.
+        """
+
     def infer_type(self, dtypes: dict) -> tuple:
         ...
 
@@ -189,6 +296,11 @@ class Symbol:
     def list_outputs(self) -> list[str]:
         ...
 
+    def may_be_sparse(self) -> bool:
+        """
+        Whether an operator makes sparse values out of dense ones.
+        """
+
     def name(self) -> typing.Any:
         ...
 
@@ -206,6 +318,11 @@ class Symbol:
     def set_attr(self, arg0: str, arg1: str) -> None:
         ...
 
+    def variable_storage(self) -> dict[str, str]:
+        """
+        What `__storage_type__` of each variable says.
+        """
+
 def copy_to(target: NDArray, source: NDArray) -> None:
     """
     Copies values, converting the dtype; shapes must agree.
@@ -219,6 +336,11 @@ def group(arg0: collections.abc.Sequence[Symbol]) -> Symbol:
 
 def invoke(op: str, inputs: collections.abc.Sequence[NDArray], attrs: collections.abc.Mapping[str, str], out: collections.abc.Sequence[NDArray]=[], is_train: bool=False, device_type: typing.SupportsInt | typing.SupportsIndex=1, device_id: typing.SupportsInt | typing.SupportsIndex=0) -> list[NDArray]:
     ...
+
+def invoke_any(op: str, inputs: list, attrs: collections.abc.Mapping[str, str], out: list=[], is_train: bool=False, device_type: typing.SupportsInt | typing.SupportsIndex=1, device_id: typing.SupportsInt | typing.SupportsIndex=0) -> list:
+    """
+    `invoke` where inputs or outputs may be sparse arrays.
+    """
 
 def list_ops() -> list[str]:
     """
@@ -238,17 +360,17 @@ def load_ndarrays_buffer(bytes: typing.Any, label: str='buffer', strict: bool=Fa
 def make_op(arg0: str, arg1: str, arg2: collections.abc.Mapping[str, str], arg3: collections.abc.Sequence[Symbol], arg4: dict) -> Symbol:
     ...
 
-def multi_update(kind: str, weights: collections.abc.Sequence[NDArray], grads: collections.abc.Sequence[NDArray], states: collections.abc.Sequence[collections.abc.Sequence[NDArray]], lrs: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], wds: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], hyper: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
+def multi_update(kind: str, weights: list, grads: list, states: list, lrs: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], wds: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], hyper: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
     """
     One optimizer step for all parameters.
     """
 
-def ndarray_from_bytes(bytes: typing.Any, label: str='bytes') -> NDArray:
+def ndarray_from_bytes(bytes: typing.Any, label: str='bytes') -> typing.Any:
     """
     The array of one record.
     """
 
-def ndarray_to_bytes(array: NDArray) -> bytes:
+def ndarray_to_bytes(array: typing.Any) -> bytes:
     """
     The array as one record of MXNet's format, as pickled arrays and optimizer states hold it.
     """
@@ -278,7 +400,7 @@ def random_state() -> tuple[int, int]:
     (seed, number of draws so far): what set_random_state needs to continue the stream.
     """
 
-def save_ndarrays(path: typing.Any, arrays: collections.abc.Sequence[NDArray], names: collections.abc.Sequence[str]) -> None:
+def save_ndarrays(path: typing.Any, arrays: list, names: collections.abc.Sequence[str]) -> None:
     """
     Write arrays, with a name for each or an empty list of names, so that the file appears only when complete.
     """
@@ -299,6 +421,9 @@ def set_profiler(active: bool) -> None:
     """
 
 def set_random_state(seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex) -> None:
+    ...
+
+def sparse_from_dense(stype: str, dense: NDArray) -> SparseNDArray:
     ...
 
 def symbol_from_json(text: str, label: str) -> tuple:
