@@ -65,9 +65,13 @@ InferResult infer(const Symbol& symbol, const py::dict& shapes, const py::dict& 
                   int64_t unknown) {
   InferResult r;
   r.graph = graph_from_symbol(symbol, &r.variables);
-  const std::vector<const Node*> order = topological_order(symbol);
+  std::vector<const Node*> variables;
+  for (const Node* node : topological_order(symbol)) {
+    if (node->op == nullptr) variables.push_back(node);
+  }
   std::set<std::string> used_shapes, used_dtypes;  // files exist in which several variables have one name
-  for (int32_t id : r.variables) {
+  for (size_t k = 0; k < variables.size(); ++k) {
+    const int32_t id = r.variables[k];
     const EntryId e{id, 0};
     const py::str name(r.graph.nodes[id].name);
     if (shapes.contains(name)) {
@@ -80,7 +84,7 @@ InferResult infer(const Symbol& symbol, const py::dict& shapes, const py::dict& 
     }
     // What the caller says wins over what the variable's attributes say.
     Shape hint;
-    apply_variable_attrs(*order[id], hint, r.graph.dtype(e));
+    apply_variable_attrs(*variables[k], hint, r.graph.dtype(e));
     if (!r.graph.shape(e).has_rank()) r.graph.shape(e) = hint;
   }
   if (used_shapes.size() != shapes.size()) refuse_unknown_names(r, shapes, "shape");
@@ -275,10 +279,22 @@ void bind_symbol(py::module_& m) {
 
   m.def("variable", [](const std::string& name, const AttrMap& attrs) { return make_variable(name, attrs); });
   m.def("group", &group);
-  m.def("make_op", [](const std::string& op, const std::string& name, const AttrMap& attrs,
-                      const std::vector<Symbol>& positional, const py::dict& named) {
-    return make_op(op, name, attrs, compose_args(positional, named));
-  });
+  m.def(
+      "make_op",
+      [](const std::string& op, const std::string& name, const AttrMap& attrs,
+         const std::vector<Symbol>& positional, const py::dict& named, const std::vector<Symbol>& subgraphs) {
+        return make_op(op, name, attrs, compose_args(positional, named), subgraphs);
+      },
+      py::arg("op"), py::arg("name"), py::arg("attrs"), py::arg("positional"), py::arg("named"),
+      py::arg("subgraphs") = std::vector<Symbol>());
+  m.def(
+      "cut_subgraph",
+      [](const Symbol& symbol, const std::string& name) {
+        std::vector<Symbol> outer;
+        Symbol cut = cut_subgraph(symbol, name, outer);
+        return py::make_tuple(cut, outer);
+      },
+      "The part of a symbol that was made under __subgraph_name__, and what its variables stand for.");
 }
 
 }  // namespace symbind

@@ -227,7 +227,7 @@ void Executor::run_observed(Program& p, size_t begin, size_t end) {
     const Step& step = p.steps[i];
     const GraphNode& node = p.graph.nodes[step.node];
     const std::vector<std::string> names = node.op->output_list(node.params.get());
-    if (node.in_backward || !node.op->visible) continue;
+    if (node.in_backward || !(node.op->visible || node.op->traits.stands_in)) continue;
     for (int k = 0; k < node.op->visible_output_count(node.params.get()); ++k) {
       void* address = p.address(step.out + k);
       if (address == nullptr) continue;

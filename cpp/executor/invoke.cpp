@@ -1,8 +1,10 @@
 #include "executor/invoke.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "backend/cpu/parallel.h"
+#include "executor/executor.h"
 #include "graph/storage_rule.h"
 #include "runtime/profiler.h"
 #include "runtime/random.h"
@@ -104,6 +106,36 @@ bool writable_directly(const OpDef& op, const NDArray& out, int index, DType dty
   return true;
 }
 
+// An operator that stands for several others runs as a program of its own.
+std::vector<NDArray> invoke_expanded(const OpDef& op, const ParamsPtr& params,
+                                     const std::vector<NDArray>& inputs, const std::vector<NDArray>& out,
+                                     bool is_train, Context context) {
+  auto node = std::make_shared<Node>();
+  node->op = &op;
+  node->name = op.name;
+  node->params = params;
+  BindRequest request;
+  request.context = context;
+  const std::vector<std::string> names = op.input_list(params.get());
+  const std::vector<int> aux = op.aux_list(params.get());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    node->inputs.push_back(make_variable(names[i], {}).outputs[0]);
+    const bool is_aux = std::find(aux.begin(), aux.end(), static_cast<int>(i)) != aux.end();
+    (is_aux ? request.aux : request.args).push_back(inputs[i]);
+  }
+  for (int i = 0; i < node->num_visible_outputs(); ++i) request.symbol.outputs.push_back({node, i});
+  Executor executor(std::move(request));
+  executor.forward(is_train);
+  std::vector<NDArray> results = executor.outputs();
+  for (size_t i = 0; i < out.size() && i < results.size(); ++i) {
+    check(out[i].shape == results[i].shape, "[", op.name, "] out: got an array of shape ", out[i].shape,
+          ", expected ", results[i].shape);
+    copy_ndarray(results[i], out[i]);
+    results[i] = out[i];
+  }
+  return results;
+}
+
 }  // namespace
 
 std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& given_inputs, const AttrMap& attrs,
@@ -123,6 +155,7 @@ std::vector<NDArray> invoke(const OpDef& op, const std::vector<NDArray>& given_i
         " inputs, expected ", wanted);
   const int num_outputs = op.output_count(params.get());
   const int visible = op.visible_output_count(params.get());
+  if (op.expand) return invoke_expanded(op, params, inputs, out, is_train, context);
   const Inferred inferred = infer(op, params.get(), inputs, num_outputs, out);
   const size_t n = inputs.size();
 

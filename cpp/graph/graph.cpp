@@ -112,31 +112,70 @@ bool Graph::infer_node(int32_t id) {
   return infer_node_type(id) || shape_changed;
 }
 
-Graph graph_from_symbol(const Symbol& symbol, std::vector<int32_t>* variables) {
-  Graph graph;
+namespace {
+
+// Appends an operator node, or the nodes that it stands for.
+int32_t append_operator(Graph& graph, const Node& node, std::vector<EntryId> inputs) {
+  for (int i : node.op->aux_list(node.params.get())) {
+    if (i >= static_cast<int>(inputs.size())) continue;
+    GraphNode& state = graph.nodes[inputs[i].node];
+    state.is_aux = state.is_aux || state.op == nullptr;
+  }
+  ParamsPtr params = node.op->graph_params ? node.op->graph_params(node.params) : node.params;
+  if (!node.op->expand) return graph.add_node(node.op, std::move(params), node.name, std::move(inputs));
+  try {
+    return node.op->expand(graph, {std::move(params), node.name, std::move(inputs)});
+  } catch (const Error& e) {
+    fail("Error in operator ", node.name, ": ", e.what());
+  }
+}
+
+// Variables are numbered by `variable(node)`, everything else is appended.
+template <class F>
+std::vector<EntryId> append_nodes(Graph& graph, const Symbol& symbol, F&& variable) {
   const std::vector<const Node*> order = topological_order(symbol);
-  std::unordered_map<const Node*, int32_t> number;
+  std::unordered_map<const Node*, EntryId> number;
   number.reserve(order.size());
-  graph.nodes.reserve(order.size());
-  graph.shapes.reserve(order.size());
+  graph.nodes.reserve(graph.nodes.size() + order.size());
+  graph.shapes.reserve(graph.shapes.size() + order.size());
+  auto entry = [&](const NodeEntry& e) {
+    const EntryId first = number.at(e.node.get());
+    return EntryId{first.node, first.index + e.index};
+  };
   for (const Node* node : order) {
+    if (node->op == nullptr) {
+      number.emplace(node, variable(*node));
+      continue;
+    }
     std::vector<EntryId> inputs;
     inputs.reserve(node->inputs.size());
-    for (const NodeEntry& e : node->inputs) inputs.push_back({number.at(e.node.get()), e.index});
-    ParamsPtr params = node->params;
-    if (node->op != nullptr && node->op->graph_params) params = node->op->graph_params(params);
-    const int32_t id = graph.add_node(node->op, std::move(params), node->name, std::move(inputs));
-    number.emplace(node, id);
-    if (node->op == nullptr) {
-      if (variables != nullptr) variables->push_back(id);
-    } else {
-      for (int i : node->op->aux_list(node->params.get())) {
-        if (i < static_cast<int>(node->inputs.size()))
-          graph.nodes[graph.nodes[id].inputs[i].node].is_aux = true;
-      }
-    }
+    for (const NodeEntry& e : node->inputs) inputs.push_back(entry(e));
+    number.emplace(node, EntryId{append_operator(graph, *node, std::move(inputs)), 0});
   }
-  for (const NodeEntry& e : symbol.outputs) graph.outputs.push_back({number.at(e.node.get()), e.index});
+  std::vector<EntryId> outputs;
+  for (const NodeEntry& e : symbol.outputs) outputs.push_back(entry(e));
+  return outputs;
+}
+
+}  // namespace
+
+std::vector<EntryId> append_symbol(Graph& graph, const Symbol& symbol, const std::vector<EntryId>& inputs) {
+  size_t next = 0;
+  return append_nodes(graph, symbol, [&](const Node& node) {
+    check(next < inputs.size(),
+          "the subgraph has more variables than the operator has inputs: nothing is left for '", node.name,
+          "', got ", inputs.size());
+    return inputs[next++];
+  });
+}
+
+Graph graph_from_symbol(const Symbol& symbol, std::vector<int32_t>* variables) {
+  Graph graph;
+  graph.outputs = append_nodes(graph, symbol, [&](const Node& node) {
+    const int32_t id = graph.add_variable(node.name);
+    if (variables != nullptr) variables->push_back(id);
+    return EntryId{id, 0};
+  });
   return graph;
 }
 

@@ -55,6 +55,9 @@ class Graph {
 // "Error in operator fc1 (FullyConnected): ..." with the inputs and their shapes as known so far.
 [[noreturn]] void fail_at_node(const Graph& graph, int32_t id, const std::string& message);
 
+// Appends the nodes of a symbol whose variables, in list_inputs() order, are `inputs`; returns its outputs.
+std::vector<EntryId> append_symbol(Graph& graph, const Symbol& symbol, const std::vector<EntryId>& inputs);
+
 // The array form of a Symbol. `variables` receives the numbers of the variables in list_inputs() order.
 Graph graph_from_symbol(const Symbol& symbol, std::vector<int32_t>* variables = nullptr);
 

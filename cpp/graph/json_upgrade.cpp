@@ -24,6 +24,21 @@ size_t input_prefix(const std::string& name) {
   return std::string::npos;
 }
 
+// Previews of 1.5 had other words for activations that are fused onto a convolution or a dense layer.
+void rename_fused_activations(Node& node) {
+  static constexpr std::array<std::array<const char*, 3>, 3> kRenamed = {{
+      {"_sg_mkldnn_conv", "with_relu", "with_act"},
+      {"_sg_mkldnn_conv", "with_postsum_relu", "with_postsum_act"},
+      {"_sg_mkldnn_fully_connected", "with_relu", "with_eltwise"},
+  }};
+  for (const auto& [op, before, now] : kRenamed) {
+    const auto it = node.op->name == op ? node.attrs.find(before) : node.attrs.end();
+    if (it == node.attrs.end()) continue;
+    node.attrs[now] = it->second;
+    node.attrs.erase(it);
+  }
+}
+
 }  // namespace
 
 InputKeys upgrade_attrs(Node& node, int64_t version) {
@@ -50,6 +65,7 @@ InputKeys upgrade_attrs(Node& node, int64_t version) {
     const auto axis = node.attrs.find("axis");  // -1 stood for "no axis" before there were negative axes
     if (axis != node.attrs.end() && axis->second == "-1") node.attrs.erase(axis);
   }
+  if (node.op != nullptr) rename_fused_activations(node);
   return for_inputs;
 }
 

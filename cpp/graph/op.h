@@ -16,6 +16,7 @@ namespace symbind {
 class Graph;
 struct OpDef;
 struct RandomState;
+struct Symbol;
 
 // One output of one node of a Graph.
 struct EntryId {
@@ -79,6 +80,13 @@ struct GradContext {
 // One entry per input; an invalid entry means "no gradient flows there".
 using GradFn = std::function<std::vector<EntryId>(GradContext&)>;
 
+// One use of an operator, before it is a node of the Graph.
+struct NodeSpec {
+  ParamsPtr params;
+  std::string name;
+  std::vector<EntryId> inputs;
+};
+
 // Lets an operator choose layouts: it sees the layouts its inputs arrive in and changes in[i].layout to what
 // it wants and out[i].layout to what it will produce. The layout pass adds reorders.
 struct LayoutRequest {
@@ -90,16 +98,17 @@ struct LayoutRequest {
 };
 
 struct OpTraits {
-  bool elementwise = false;                  // out[i] depends on in[*][i] alone, all of one shape
-  bool takes_bfloat16 = false;               // elementwise, and its kernel runs over bfloat16 layouts
-  bool keeps_zero = false;                   // f(0) == 0, so it may run over the padding of blocked layouts
-  bool identity_view = false;                // the output is the input's bytes under another shape
-  bool random = false;                       // two equal nodes are not the same value
-  bool is_loss = false;                      // ignores the gradient of its outputs
-  int max_post_ops = 1;                      // how many can be fused onto it, one after another
-  bool takes_post_op_gradient = false;       // see OpDef::as_post_op_gradient
-  bool no_fold = false;                      // never a constant or a common subexpression
-  int own_outputs = 0;                       // hidden last outputs that MXNet has not: files leave them out
+  bool elementwise = false;             // out[i] depends on in[*][i] alone, all of one shape
+  bool takes_bfloat16 = false;          // elementwise, and its kernel runs over bfloat16 layouts
+  bool keeps_zero = false;              // f(0) == 0, so it may run over the padding of blocked layouts
+  bool identity_view = false;           // the output is the input's bytes under another shape
+  bool random = false;                  // two equal nodes are not the same value
+  bool is_loss = false;                 // ignores the gradient of its outputs
+  int max_post_ops = 1;                 // how many can be fused onto it, one after another
+  bool takes_post_op_gradient = false;  // see OpDef::as_post_op_gradient
+  bool no_fold = false;                 // never a constant or a common subexpression
+  bool stands_in = false;  // not visible, but what a visible operator expands to: monitors see it
+  int own_outputs = 0;     // hidden last outputs that MXNet has not: files leave them out
   std::vector<std::pair<int, int>> inplace;  // (input, output) that may share memory
 };
 
@@ -153,6 +162,12 @@ struct OpDef {
   // For nodes that keep something between runs, which the programs of one executor share: makes the params of
   // a node in a new graph. Null: the symbol's own.
   std::function<ParamsPtr(const ParamsPtr&)> graph_params;
+  // For operators that run graphs of their own (Node::subgraphs): their params with what these graphs say.
+  // Fails when they are not what the operator runs. null: the operator has none.
+  std::function<ParamsPtr(const ParamsPtr&, const std::vector<Symbol>&)> with_subgraphs;
+  // For operators that stand for several others: appends those when a Symbol becomes a Graph, and returns
+  // the node whose outputs are the operator's.
+  std::function<int32_t(Graph&, const NodeSpec&)> expand;
   // For operators that are a loss only under some attributes; null: traits.is_loss.
   std::function<bool(const void* params)> loss_when;
   OpTraits traits;

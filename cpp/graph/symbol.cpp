@@ -40,6 +40,7 @@ void parse_node_params(Node& node) {
   }
   try {
     node.params = node.op->params.parse(node.op->name.c_str(), visible);
+    if (node.op->with_subgraphs) node.params = node.op->with_subgraphs(node.params, node.subgraphs);
   } catch (const Error& e) {
     fail("Error in operator ", node.name, ": ", e.what());
   }
@@ -106,8 +107,8 @@ void bind_inputs(Node& node, const ComposeArgs& args) {
 
 }  // namespace
 
-Symbol make_op(const std::string& op, const std::string& name, const AttrMap& attrs,
-               const ComposeArgs& args) {
+Symbol make_op(const std::string& op, const std::string& name, const AttrMap& attrs, const ComposeArgs& args,
+               std::vector<Symbol> subgraphs) {
   auto node = std::make_shared<Node>();
   node->op = &find_op(op);
   node->name = name;
@@ -116,6 +117,7 @@ Symbol make_op(const std::string& op, const std::string& name, const AttrMap& at
   if (!key.empty() && node->attrs.count(key) == 0) {
     node->attrs[key] = std::to_string(args.positional.size() + args.named.size());
   }
+  node->subgraphs = std::move(subgraphs);
   parse_node_params(*node);
   bind_inputs(*node, args);
   Symbol result;
@@ -226,6 +228,44 @@ Symbol get_children(const Symbol& symbol) {
   for (const NodeEntry& e : symbol.outputs) {
     if (!seen.insert(e.node.get()).second) continue;
     result.outputs.insert(result.outputs.end(), e.node->inputs.begin(), e.node->inputs.end());
+  }
+  return result;
+}
+
+Symbol cut_subgraph(const Symbol& symbol, const std::string& name, std::vector<Symbol>& outer) {
+  auto inside = [&](const Node& node) {
+    const auto at = node.attrs.find("__subgraph_name__");
+    return node.op != nullptr && at != node.attrs.end() && at->second == name;
+  };
+  const std::vector<const Node*> order = topological_order(symbol);
+  std::unordered_map<const Node*, NodePtr> copies;
+  std::vector<std::pair<NodeEntry, NodePtr>> replaced;  // an entry of another graph, its variable
+  auto entry = [&](const NodeEntry& e) -> NodeEntry {
+    const auto copy = copies.find(e.node.get());
+    if (copy != copies.end()) return {copy->second, e.index};
+    for (const auto& [from, variable] : replaced) {
+      if (from.node == e.node && from.index == e.index) return {variable, 0};
+    }
+    NodePtr variable = e.node;
+    if (e.node->op != nullptr) {
+      variable = std::make_shared<Node>();
+      variable->name = output_name(e);
+    }
+    replaced.emplace_back(e, variable);
+    return {variable, 0};
+  };
+  for (const Node* node : order) {
+    if (!inside(*node)) continue;
+    auto copy = std::make_shared<Node>(*node);
+    for (NodeEntry& e : copy->inputs) e = entry(e);
+    copies.emplace(node, std::move(copy));
+  }
+  Symbol result;
+  for (const NodeEntry& e : symbol.outputs) result.outputs.push_back(entry(e));
+  for (const Node* node : topological_order(result)) {
+    for (const auto& [from, variable] : replaced) {
+      if (variable.get() == node) outer.push_back(Symbol{{from}});
+    }
   }
   return result;
 }

@@ -55,7 +55,13 @@ struct ComposeArgs {
 };
 // An operator node. Inputs that are not given become variables `<name>_<input>`, which inherit the attributes
 // given with the operator, as in MXNet.
-Symbol make_op(const std::string& op, const std::string& name, const AttrMap& attrs, const ComposeArgs& args);
+Symbol make_op(const std::string& op, const std::string& name, const AttrMap& attrs, const ComposeArgs& args,
+               std::vector<Symbol> subgraphs = {});
+
+// The part of a symbol that was made under the attribute `__subgraph_name__` = `name`, as a graph of its own:
+// what it reads from elsewhere becomes variables. `outer` receives what each of its variables, in
+// list_inputs() order, stands for; variables stand for themselves.
+Symbol cut_subgraph(const Symbol& symbol, const std::string& name, std::vector<Symbol>& outer);
 
 // A copy of `symbol` in which variables are replaced (by position of list_arguments, or by name).
 Symbol compose(const Symbol& symbol, const std::string& name, const ComposeArgs& args);

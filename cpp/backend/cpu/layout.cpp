@@ -84,10 +84,11 @@ LayoutPtr layout_like([[maybe_unused]] const TensorDesc& tensor, [[maybe_unused]
   constexpr Tag kTags[3][3] = {{Tag::nwc, Tag::nhwc, Tag::ndhwc},
                                {Tag::nCw8c, Tag::nChw8c, Tag::nCdhw8c},
                                {Tag::nCw16c, Tag::nChw16c, Tag::nCdhw16c}};
-  const bool blocked = onednn::layout_desc(tensor.layout)->get_inner_nblks() > 0;
+  const onednn::Desc& desc = *onednn::layout_desc(tensor.layout);
+  const bool blocked = desc.get_inner_nblks() > 0;
   if (blocked && view.block != 8 && view.block != 16) return nullptr;
   const Tag tag = kTags[!blocked ? 0 : view.block / 8][n - 3];
-  return onednn::layout_of(onednn::Desc(onednn::dims_of(shape), dnnl::memory::data_type::f32, tag));
+  return onednn::layout_of(onednn::Desc(onednn::dims_of(shape), desc.get_data_type(), tag));
 #else
   return nullptr;
 #endif
@@ -104,7 +105,8 @@ Kernel make_reorder_kernel(const TensorDesc& from, const TensorDesc& to) {
   // Weights of grouped convolutions have a layout with one dimension more than their shape; row-major is the
   // same memory under both.
   const onednn::Desc* known = onednn::layout_desc(from.layout ? from.layout : to.layout);
-  const onednn::Desc plain = onednn::row_major(known->get_dims());
+  const onednn::Desc plain(known->get_dims(), known->get_data_type(),
+                           onednn::row_major(known->get_dims()).get_strides());
   onednn::KernelBuilder builder;
   builder.add_reorder(from.layout ? *onednn::layout_desc(from.layout) : plain, onednn::in(0),
                       to.layout ? *onednn::layout_desc(to.layout) : plain, onednn::out(0));

@@ -21,8 +21,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from parity import cases
 from parity.replay import GoldenFile, expected_of
 
-#: MXNet's own float32 kernels of these do not run: they are recorded from MKL-DNN's.
-NEED_MKLDNN = frozenset({"rnn"})
+#: MXNet itself does not run (all of) these: they are recorded from MKL-DNN.
+NEED_MKLDNN = frozenset({"quantized", "rnn"})
 
 
 def record_apart(family: str) -> int:

@@ -26,6 +26,7 @@ FAMILIES = (
     "losses",
     "norms",
     "pooling",
+    "quantized",
     "reduce",
     "region_networks",
     "rnn",
