@@ -66,13 +66,11 @@ struct Int8Pooling {
   template <class T>
   void window(const T* data, const int64_t at[3], T* out, int32_t* totals) const {
     const int64_t lanes = view.block;
-    int64_t begin[3], end[3], padded = 1;
+    int64_t begin[3], end[3];
     for (int i = 0; i < 3; ++i) {
       begin[i] = at[i] * a.stride[i] - a.pad[i];
-      end[i] = std::min(begin[i] + a.kernel[i], a.in[i] + a.pad[i]);
-      padded *= end[i] - begin[i];
+      end[i] = std::min(begin[i] + a.kernel[i], a.in[i]);
       begin[i] = std::max<int64_t>(begin[i], 0);
-      end[i] = std::min(end[i], a.in[i]);
     }
     const bool max = a.kind == PoolKind::kMax;
     std::fill(totals, totals + lanes, max ? INT32_MIN : 0);
@@ -89,7 +87,8 @@ struct Int8Pooling {
         }
       }
     }
-    const float divisor = static_cast<float>(a.count_include_pad ? padded : std::max<int64_t>(count, 1));
+    const float divisor = static_cast<float>(a.count_include_pad ? a.kernel[0] * a.kernel[1] * a.kernel[2]
+                                                                 : std::max<int64_t>(count, 1));
     for (int64_t c = 0; c < lanes; ++c) {
       out[c] = max ? static_cast<T>(std::max<int32_t>(totals[c], std::numeric_limits<T>::min()))
                    : saturate<T>(static_cast<float>(totals[c]) / divisor);
@@ -377,11 +376,13 @@ Kernel sum_kernel(const KernelRequest& r, const PairParams& p) {
       visit_quantized(type, "[_contrib_quantized_elemwise_add] output", [&](auto tag) {
         using T = typename decltype(tag)::type;
         T* z = static_cast<T*>(out[0]);
-        // Operands of two dtypes are added one after the other, as in MXNet.
-        constexpr bool kTwoSteps = !std::is_same_v<L, R>;
+        // Of two dtypes the unsigned operand is rounded before the other one is added, as in MXNet.
+        constexpr bool kMixed = !std::is_same_v<L, R>, kLeftFirst = std::is_same_v<L, uint8_t>;
         each(n, [=](int64_t i) {
-          const float first = kTwoSteps ? static_cast<float>(saturate<T>(x[i] * a)) : x[i] * a;
-          z[i] = saturate<T>(first + y[i] * b);
+          float left = x[i] * a, right = y[i] * b;
+          if (kMixed && kLeftFirst) left = static_cast<float>(saturate<T>(left));
+          if (kMixed && !kLeftFirst) right = static_cast<float>(saturate<T>(right));
+          z[i] = saturate<T>(left + right);
         });
       });
     }
@@ -477,7 +478,7 @@ struct NormParams {
   void visit(V& v) {
     v("eps", eps, 1e-3, "Added to the variance.");
     v("momentum", momentum, 0.9, "Accepted for compatibility.");
-    v("fix_gamma", fix_gamma, true, "Use 1 in place of gamma.");
+    v("fix_gamma", fix_gamma, true, "Accepted for compatibility: as in MXNet, gamma always counts.");
     v("use_global_stats", use_global_stats, false, "Accepted for compatibility.");
     v("output_mean_var", output_mean_var, false, "Accepted for compatibility.");
     v("axis", axis, 1, "The axis of the channels.");
@@ -506,14 +507,13 @@ Kernel norm_kernel(const KernelRequest& r) {
       int8_t* y = static_cast<int8_t*>(out[0]);
       auto at = [&](int i, int64_t c) { return static_cast<const float*>(in[i])[c]; };
       const float lo = static_cast<float>(*p.min_calib_range), hi = static_cast<float>(*p.max_calib_range);
-      const float unit = max_abs(value(in[5]), value(in[6])) / whole_range(type);
-      const float scale = whole_range(DType::kInt8) / max_abs(lo, hi);
+      const float unit = max_abs(value(in[5]), value(in[6])) / quantized_range(type);
+      const float scale = quantize_scale(DType::kInt8, lo, hi);
       parallel_for(rows, std::max<int64_t>(1, kElementGrain / std::max<int64_t>(inner, 1)),
                    [&](int64_t begin, int64_t end) {
                      for (int64_t row = begin; row < end; ++row) {
                        const int64_t c = row % channels;
-                       const float k =
-                           (p.fix_gamma ? 1.f : at(1, c)) / std::sqrt(at(4, c) + static_cast<float>(p.eps));
+                       const float k = at(1, c) / std::sqrt(at(4, c) + static_cast<float>(p.eps));
                        const float a = k * unit * scale, b = (at(2, c) - at(3, c) * k) * scale;
                        for (int64_t i = row * inner; i < (row + 1) * inner; ++i)
                          y[i] = saturate<int8_t>(x[i] * a + b);

@@ -29,8 +29,8 @@ void compute_int8_units(const Int8Convolution& c, void* const* in, Int8Units& u)
     u.bias[o] = c.out == DType::kInt32 ? units : fits ? units * u.factors[o] : bias[o];
   }
   const float weight_max = c.geometry.out_channels > 0 ? quantized_range(DType::kInt8) / weight_scale[0] : 0;
-  u.range = max_abs(lo, hi) / whole_range(c.data) * (weight_max / whole_range(DType::kInt8)) *
-            whole_range(DType::kInt32);
+  u.range = max_abs(lo, hi) / whole_range(c.bias == Int8Bias::kRaw ? DType::kInt8 : c.data) *
+            (weight_max / whole_range(DType::kInt8)) * whole_range(DType::kInt32);
 }
 
 void write_int8_range(const Int8Units& u, void* const* out) {

@@ -44,7 +44,9 @@ class Block:
 
     @property
     def int8_weight(self) -> bool:
-        return self.quantized and self.layer == "dense" and ("channel_wise_quantize", "true") not in self.attrs
+        return (
+            self.quantized and self.layer == "dense" and ("channel_wise_quantize", "true") not in self.attrs
+        )
 
 
 class _Graph:
