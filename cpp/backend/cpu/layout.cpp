@@ -57,6 +57,14 @@ bool view_layout(const onednn::Desc& desc, const Shape& shape, int axis, Channel
 }
 #endif
 
+#if SYMBIND_ONEDNN
+// Of elements in row-major memory: floats, whatever a layout makes of them, or quantized numbers.
+dnnl::memory::data_type row_major_type(DType type) {
+  using Type = dnnl::memory::data_type;
+  return type == DType::kInt8 ? Type::s8 : type == DType::kUint8 ? Type::u8 : Type::f32;
+}
+#endif
+
 }  // namespace
 
 bool view_channels(const TensorDesc& tensor, int axis, ChannelView& view) {
@@ -84,11 +92,10 @@ LayoutPtr layout_like([[maybe_unused]] const TensorDesc& tensor, [[maybe_unused]
   constexpr Tag kTags[3][3] = {{Tag::nwc, Tag::nhwc, Tag::ndhwc},
                                {Tag::nCw8c, Tag::nChw8c, Tag::nCdhw8c},
                                {Tag::nCw16c, Tag::nChw16c, Tag::nCdhw16c}};
-  const onednn::Desc& desc = *onednn::layout_desc(tensor.layout);
-  const bool blocked = desc.get_inner_nblks() > 0;
+  const bool blocked = onednn::layout_desc(tensor.layout)->get_inner_nblks() > 0;
   if (blocked && view.block != 8 && view.block != 16) return nullptr;
   const Tag tag = kTags[!blocked ? 0 : view.block / 8][n - 3];
-  return onednn::layout_of(onednn::Desc(onednn::dims_of(shape), desc.get_data_type(), tag));
+  return onednn::layout_of(onednn::Desc(onednn::dims_of(shape), row_major_type(tensor.dtype), tag));
 #else
   return nullptr;
 #endif
@@ -105,7 +112,7 @@ Kernel make_reorder_kernel(const TensorDesc& from, const TensorDesc& to) {
   // Weights of grouped convolutions have a layout with one dimension more than their shape; row-major is the
   // same memory under both.
   const onednn::Desc* known = onednn::layout_desc(from.layout ? from.layout : to.layout);
-  const onednn::Desc plain(known->get_dims(), known->get_data_type(),
+  const onednn::Desc plain(known->get_dims(), row_major_type(from.dtype),
                            onednn::row_major(known->get_dims()).get_strides());
   onednn::KernelBuilder builder;
   builder.add_reorder(from.layout ? *onednn::layout_desc(from.layout) : plain, onednn::in(0),
