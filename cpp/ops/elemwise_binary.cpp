@@ -63,6 +63,7 @@ void register_elemwise_binary_ops() {
     for (const char* alias : e.aliases) {
       if (alias != nullptr) op.aliases.push_back(alias);
     }
+    if (op.name == "elemwise_div") op.aliases.push_back("_scatter_elemwise_div");
     op.doc = concat(e.doc, " lhs and rhs have one shape.");
     op.inputs = {"lhs", "rhs"};
     op.infer_shape = infer_same_shape;

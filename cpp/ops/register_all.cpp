@@ -33,6 +33,8 @@ void register_fft_ops();
 void register_fully_connected_ops();
 void register_fused_subgraphs_ops();
 void register_gather_nd_ops();
+void register_im2col_ops();
+void register_image_ops();
 void register_index_copy_ops();
 void register_init_ops();
 void register_join_split_ops();
@@ -117,6 +119,8 @@ void register_all_ops() {
     register_fully_connected_ops();
     register_fused_subgraphs_ops();
     register_gather_nd_ops();
+    register_im2col_ops();
+    register_image_ops();
     register_index_copy_ops();
     register_init_ops();
     register_join_split_ops();

@@ -155,6 +155,8 @@ void register_scalar_ops() {
     const std::string backward = std::string("_backward") + e.name;
     OpDef& op = register_op(e.name);
     op.aliases = {e.alias};
+    // Only for sparse arrays these would leave out what is not stored.
+    if (op.name == "_plus_scalar" || op.name == "_minus_scalar") op.aliases.push_back("_scatter" + op.name);
     op.doc = e.doc;
     op.params = params_spec<Params>();
     op.infer_shape = infer_same_shape;

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import _internal, contrib, linalg, op, random, sparse
+from . import _internal, contrib, image, linalg, op, random, sparse
 from .arithmetic import (
     add,
     divide,

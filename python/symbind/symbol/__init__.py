@@ -1,6 +1,6 @@
 """Graphs of operators: `mx.sym`. Every visible operator of the engine is a function here."""
 
-from . import _internal, contrib, linalg, op, random, sparse
+from . import _internal, contrib, image, linalg, op, random, sparse
 from .arithmetic import hypot, maximum, minimum, modulo, pow, power
 from .creation import (
     Group,

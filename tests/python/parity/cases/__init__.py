@@ -9,6 +9,7 @@ FAMILIES = (
     "batchnorm",
     "broadcast",
     "cast",
+    "columns",
     "convolution",
     "ctc",
     "deconvolution",
