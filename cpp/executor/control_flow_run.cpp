@@ -72,6 +72,9 @@ LoopRun::LoopRun(const LoopSpec& spec, const RunRequest& r)
     check(made.shape == state.shape && made.dtype == state.dtype, "state ", k, " changes: got ", made.shape,
           " ", dtype_name(made.dtype), " after a step, expected ", state.shape, " ", dtype_name(state.dtype));
   }
+  for (int i = 0; i < spec.num_out_data; ++i) {
+    unread_.push_back(like(body_->outputs()[static_cast<size_t>(i)]));
+  }
   if (!spec.condition.outputs.empty()) {
     condition_ = make_condition(spec.condition, spec.condition_inputs, r, verdict_);
   }
@@ -83,6 +86,9 @@ LoopRun::Step& LoopRun::step(int64_t t) {
   while (steps_.size() <= i) {
     steps_.push_back(std::make_unique<Step>());
     for (const auto& link : spec_.states) steps_.back()->states.push_back(like(in_[link.input]));
+    for (int k = 0; k < spec_.num_out_data && keeps(); ++k) {
+      steps_.back()->slices.push_back(like(body_->outputs()[static_cast<size_t>(k)]));
+    }
   }
   return *steps_[i];
 }
@@ -122,18 +128,29 @@ void LoopRun::forward(void* const* in, void* const* out) {
     if (!continues(in, states.data())) break;
     Step& now = step(taken_);
     set_inputs(taken_, in);
-    for (size_t i = 0; i < body_->outputs().size(); ++i) {
-      const size_t offset = i < stacked ? static_cast<size_t>(taken_) * body_->outputs()[i].bytes() : 0;
-      void* address = i < stacked ? static_cast<char*>(out[i]) + offset : now.states[i - stacked].data();
-      body_->set_output(static_cast<int>(i), address);
+    auto slice = [&](size_t i) -> void* {
+      if (out[i] == nullptr) return nullptr;
+      return static_cast<char*>(out[i]) + static_cast<size_t>(taken_) * body_->outputs()[i].bytes();
+    };
+    for (size_t i = 0; i < stacked; ++i) {
+      void* address = keeps() ? now.slices[i].data() : slice(i);
+      body_->set_output(static_cast<int>(i), address != nullptr ? address : unread_[i].data());
+    }
+    for (size_t k = 0; k < states.size(); ++k) {
+      body_->set_output(static_cast<int>(stacked + k), now.states[k].data());
     }
     body_->forward(keeps() ? now.arena : steps_[0]->arena);
+    for (size_t i = 0; i < stacked && keeps(); ++i) {
+      if (void* to = slice(i)) copy(to, now.slices[i].data(), body_->outputs()[i].bytes());
+    }
   }
   for (size_t i = 0; i < stacked; ++i) {  // steps that were not taken
+    if (out[i] == nullptr) continue;
     const size_t bytes = body_->outputs()[i].bytes(), done = static_cast<size_t>(taken_) * bytes;
     std::memset(static_cast<char*>(out[i]) + done, 0, static_cast<size_t>(max_steps_) * bytes - done);
   }
   for (size_t k = 0; k < states.size(); ++k) {
+    if (out[stacked + k] == nullptr) continue;
     copy(out[stacked + k], state_before(taken_, k, in), in_[spec_.states[k].input].bytes());
   }
 }
@@ -150,7 +167,11 @@ void LoopRun::backward(void* const* out_grads, void* const* in, void* const* gra
   for (size_t k = 0; k < after.size(); ++k) after[k] = out_grads[stacked + k];
   for (int64_t t = taken_ - 1; t >= 0; --t) {
     set_inputs(t, in);
+    for (size_t k = 0; k < after.size(); ++k) {
+      body_->set_output(static_cast<int>(stacked + k), step(t).states[k].data());
+    }
     for (size_t i = 0; i < stacked; ++i) {
+      body_->set_output(static_cast<int>(i), step(t).slices[i].data());
       const size_t offset = static_cast<size_t>(t) * body_->outputs()[i].bytes();
       body_->set_head_grad(static_cast<int>(i), static_cast<char*>(out_grads[i]) + offset);
     }
@@ -187,6 +208,7 @@ BranchRun::BranchRun(const BranchSpec& spec, const RunRequest& r)
       reqs.push_back(wanted_[i] && is_float(r.in[i].dtype) ? GradReq::kAdd : GradReq::kNull);
     }
     branches_[b] = std::make_unique<SubProgram>(spec.branches[b], descs, reqs, r.is_train, r.random);
+    for (const TensorDesc& desc : branches_[b]->outputs()) own_[b].push_back(like(desc));
   }
 }
 
@@ -199,8 +221,13 @@ void BranchRun::forward(void* const* in, void* const* out) {
   SubProgram& branch = *branches_[taken_];
   const std::vector<int>& inputs = spec_.branch_inputs[taken_];
   for (size_t v = 0; v < inputs.size(); ++v) branch.set_input(static_cast<int>(v), in[inputs[v]]);
-  for (size_t i = 0; i < branch.outputs().size(); ++i) branch.set_output(static_cast<int>(i), out[i]);
+  for (size_t i = 0; i < branch.outputs().size(); ++i) {
+    branch.set_output(static_cast<int>(i), own_[taken_][i].data());
+  }
   branch.forward(arena_);
+  for (size_t i = 0; i < branch.outputs().size(); ++i) {
+    if (out[i] != nullptr) copy(out[i], own_[taken_][i].data(), branch.outputs()[i].bytes());
+  }
 }
 
 void BranchRun::backward(void* const* out_grads, void* const* in, void* const* grads) {

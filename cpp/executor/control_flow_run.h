@@ -45,6 +45,7 @@ class LoopRun {
   struct Step {
     Arena arena;
     std::vector<NDArray> states;  // what the step made
+    std::vector<NDArray> slices;  // of the stacked outputs: the backward part may read them
   };
   bool continues(void* const* in, void* const* states);
   Step& step(int64_t t);
@@ -61,6 +62,7 @@ class LoopRun {
   std::vector<std::unique_ptr<Step>> steps_;
   int64_t max_steps_, taken_ = 0;
   std::vector<NDArray> carry_[2];     // gradients of the states
+  std::vector<NDArray> unread_;       // by output of the body: where slices go that nobody reads
   std::vector<bool> differentiable_;  // by variable of the body
 };
 
@@ -82,6 +84,7 @@ class BranchRun {
   std::unique_ptr<SubProgram> condition_, branches_[2];
   Arena condition_arena_, arena_;
   NDArray verdict_;
+  std::vector<NDArray> own_[2];  // outputs by branch: the backward part may read them
   int taken_ = 0;
 };
 

@@ -163,14 +163,16 @@ def test_foreach_reads_what_was_made_outside():
     scale = mx.sym.exp(var("k"), name="scale")
     output, _ = contrib.foreach(lambda x, s: (x * scale, s + x), var("data"), var("s"))
     arrays = {"data": normal(3, 2), "k": normal(2), "s": normal(2, seed=5)}
-    symbol = output * scale.sum()
+    symbol = mx.sym.broadcast_mul(output, mx.sym.reshape(scale, shape=(1, 2)))
     check_gradients(symbol, {n: arrays[n] for n in symbol.list_arguments()}, wrt=["data", "k"])
 
 
 def test_foreach_nested():
+    w = var("w")
+
     def row(x, s):
-        inner, _ = contrib.foreach(lambda y, t: (y * var("w") + t, t + y), x, s)
-        return inner, s * var("w")
+        inner, _ = contrib.foreach(lambda y, t: (y * w + t, t + y), x, s)
+        return inner, s * w
 
     output, state = contrib.foreach(row, var("data"), var("s"))
     symbol = mx.sym.Group([output, state])
@@ -182,7 +184,7 @@ def test_foreach_nested():
 def counting(limit=5):
     outputs, states = contrib.while_loop(
         lambda i, x: i < var("n"),
-        lambda i, x: ([x * i], [i + 1, x * var("w")]),
+        lambda i, x: ([mx.sym.broadcast_mul(x, i)], [i + 1, x * var("w")]),
         [var("i"), var("x")],
         max_iterations=limit,
     )
