@@ -58,9 +58,11 @@ bool view_layout(const onednn::Desc& desc, const Shape& shape, int axis, Channel
 #endif
 
 #if SYMBIND_ONEDNN
-// Of elements in row-major memory: floats, whatever a layout makes of them, or quantized numbers.
+// Of elements in row-major memory: floats, whatever a layout makes of them, or quantized numbers and their
+// sums.
 dnnl::memory::data_type row_major_type(DType type) {
   using Type = dnnl::memory::data_type;
+  if (type == DType::kInt32) return Type::s32;
   return type == DType::kInt8 ? Type::s8 : type == DType::kUint8 ? Type::u8 : Type::f32;
 }
 #endif
