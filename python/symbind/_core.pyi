@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import typing
-__all__: list[str] = ['Executor', 'MXNetError', 'NDArray', 'SparseNDArray', 'Symbol', 'copy_to', 'describe_op', 'group', 'has_onednn', 'invoke', 'invoke_any', 'list_ops', 'load_ndarrays', 'load_ndarrays_buffer', 'make_op', 'multi_update', 'ndarray_from_bytes', 'ndarray_to_bytes', 'next_random_stream', 'num_threads', 'op_inputs', 'profiler_events', 'random_state', 'save_ndarrays', 'seed', 'set_custom_handler', 'set_profiler', 'set_random_state', 'sparse_from_dense', 'symbol_from_json', 'symbol_load', 'symbol_to_json', 'variable', 'visible_ops']
+__all__: list[str] = ['Executor', 'MXNetError', 'NDArray', 'SparseNDArray', 'Symbol', 'copy_to', 'cut_subgraph', 'describe_op', 'group', 'has_onednn', 'invoke', 'invoke_any', 'list_ops', 'load_ndarrays', 'load_ndarrays_buffer', 'make_op', 'multi_update', 'ndarray_from_bytes', 'ndarray_to_bytes', 'next_random_stream', 'num_threads', 'op_inputs', 'profiler_events', 'random_state', 'save_ndarrays', 'seed', 'set_custom_handler', 'set_profiler', 'set_random_state', 'sparse_from_dense', 'symbol_from_json', 'symbol_load', 'symbol_to_json', 'variable', 'visible_ops']
 has_onednn: bool = True
 
 class Executor:
@@ -328,6 +328,11 @@ def copy_to(target: NDArray, source: NDArray) -> None:
     Copies values, converting the dtype; shapes must agree.
     """
 
+def cut_subgraph(arg0: Symbol, arg1: str) -> tuple[Symbol, list[Symbol]]:
+    """
+    The part of a symbol that was made under __subgraph_name__, and what its variables stand for.
+    """
+
 def describe_op(name: str) -> dict:
     ...
 
@@ -357,7 +362,7 @@ def load_ndarrays_buffer(bytes: typing.Any, label: str='buffer', strict: bool=Fa
     The same from an object with a buffer.
     """
 
-def make_op(arg0: str, arg1: str, arg2: collections.abc.Mapping[str, str], arg3: collections.abc.Sequence[Symbol], arg4: dict) -> Symbol:
+def make_op(op: str, name: str, attrs: collections.abc.Mapping[str, str], positional: collections.abc.Sequence[Symbol], named: dict, subgraphs: collections.abc.Sequence[Symbol]=[]) -> Symbol:
     ...
 
 def multi_update(kind: str, weights: list, grads: list, states: list, lrs: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], wds: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], hyper: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
