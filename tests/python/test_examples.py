@@ -14,6 +14,8 @@ import symbind
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 
+pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="needs the examples of the source tree")
+
 
 def run(tmp_path, name, *arguments):
     """What an example prints; it is run as a user would."""
@@ -51,6 +53,13 @@ def test_bucketing_lstm(tmp_path):
     assert len(held_out) == 3
     assert held_out[2] < held_out[1] < held_out[0] < 400
     assert (tmp_path / "results" / "bucketing_lstm.buckets").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="needs scikit-learn")
+def test_factorization_machine(tmp_path):
+    printed = run(tmp_path, "factorization_machine.py", "--epochs", "4")
+    assert "row_sparse, (240, 8)" in printed
+    assert float(re.findall(r"accuracy[^\d]*([\d.]+)", printed)[-1]) > 0.92
 
 
 def test_sequential_module(tmp_path):

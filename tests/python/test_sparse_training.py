@@ -1,13 +1,8 @@
 """Sparse gradients, lazy updates, key-value stores and modules with row_sparse parameters."""
 
-import runpy
-from pathlib import Path
-
 import numpy as np
 import pytest
 from common import mx
-
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "factorization_machine.py"
 
 
 def rows(values):
@@ -320,9 +315,3 @@ def test_a_step_of_an_embedding_costs_what_it_touches():
     executor.backward(mx.nd.ones((3, 5)))
     assert grad.indices.asnumpy().tolist() == [1, rows_in_table - 1]
     assert grad.data.asnumpy().tolist() == [[2] * 5, [1] * 5]
-
-
-def test_factorization_machine_example(capsys):
-    score = runpy.run_path(str(EXAMPLE))["main"](["--epochs", "4"])
-    assert score > 0.92
-    assert "row_sparse, (240, 8)" in capsys.readouterr().out
