@@ -19,7 +19,19 @@ def goldens():
     return json.loads(gzip.decompress((GOLDENS / "inference.json.gz").read_bytes()))
 
 
-@pytest.mark.parametrize("family", cases.FAMILIES)
+#: MXNet settles dtypes of int8 operators before their inputs are known; here they wait for them.
+LATER = {"quantized"}
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(f, marks=pytest.mark.xfail(strict=True, reason="known later than in MXNet"))
+        if f in LATER
+        else f
+        for f in cases.FAMILIES
+    ],
+)
 def test_partial_inference(family):
     wrong = []
     for case in cases.family_cases(family):
