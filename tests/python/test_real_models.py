@@ -59,7 +59,7 @@ def test_shapes_of_all_outputs(name):
     assert rm.shape_checksum(load(name), shapes_of(known)) == known["checksum"]
 
 
-#: int8 networks whose outputs are further from MXNet's than its own rounding explains; the cause is not known yet.
+#: int8 networks whose outputs are further from MXNet's than rounding explains; why is not known yet.
 INT8_DIFFERS = {"fcn-int8-quantized-10500-symbol.json", "int8-quantized-classifier-10500-symbol.json"}
 
 
