@@ -59,14 +59,16 @@ def test_shapes_of_all_outputs(name):
     assert rm.shape_checksum(load(name), shapes_of(known)) == known["checksum"]
 
 
-#: int8 networks whose outputs are further from MXNet's than rounding explains; why is not known yet.
+#: Calibrated for trained weights, which no file here has. The first block equals MXNet's bit by bit; in the
+#: second, one value in 4,000 rounds to the next step, and from layer to layer that grows.
+#: test_fused_blocks.py compares block by block.
 INT8_DIFFERS = {"fcn-int8-quantized-10500-symbol.json", "int8-quantized-classifier-10500-symbol.json"}
 
 
 @pytest.mark.parametrize("name", files("predict"))
 def test_prediction(name, request):
     if name in INT8_DIFFERS:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="int8 outputs differ from MXNet's"))
+        request.applymarker(pytest.mark.xfail(strict=True, reason="steps of int8 grow from layer to layer"))
     known = facts()[name]["predict"]
     parameters = rm.parameters_next_to(mx, rm.MODELS / name)
     found = rm.predict(mx, load(name), shapes_of(known), parameters)
