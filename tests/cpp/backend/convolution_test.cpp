@@ -171,7 +171,7 @@ Results<float> run_in_layouts(const Case<float>& c) {
   Results<float> r;
   {
     TensorDesc data = plain_data, weight = plain_weight, out = plain_out;
-    choose_conv_forward_layouts(c.g, true, data, weight, out);
+    choose_conv_forward_layouts(c.g, true, Compute::kFloat32, data, weight, out);
     std::vector<float> y(out.bytes() / sizeof(float));
     run_kernel(
         make_conv_forward(c.g, data, weight, &bias, out, {}, true),
@@ -181,7 +181,7 @@ Results<float> run_in_layouts(const Case<float>& c) {
   }
   {
     TensorDesc data = plain_data, weight = plain_weight, out = plain_out;
-    choose_conv_backward_data_layouts(c.g, out, weight, data);
+    choose_conv_backward_data_layouts(c.g, Compute::kFloat32, out, weight, data);
     std::vector<float> dx(data.bytes() / sizeof(float));
     run_kernel(make_conv_backward_data(c.g, out, weight, data),
                {moved(c.dy, plain_out, out).data(), moved(c.weight, plain_weight, weight).data()},
@@ -190,7 +190,7 @@ Results<float> run_in_layouts(const Case<float>& c) {
   }
   {
     TensorDesc data = plain_data, weight = plain_weight, out = plain_out;
-    choose_conv_backward_weight_layouts(c.g, out, data, weight);
+    choose_conv_backward_weight_layouts(c.g, Compute::kFloat32, out, data, weight);
     std::vector<float> dw(weight.bytes() / sizeof(float));
     r.db.resize(c.bias.size());
     run_kernel(make_conv_backward_weight(c.g, out, data, weight, &bias),
@@ -255,7 +255,7 @@ TEST_CASE("post-ops of a convolution: a sum, then an activation") {
       TensorDesc data = c.t.desc(c.t.data, DType::kFloat32), weight = c.t.desc(c.t.weight, DType::kFloat32),
                  out = plain;
       const TensorDesc plain_data = data, plain_weight = weight;
-      choose_conv_forward_layouts(g, false, data, weight, out);
+      choose_conv_forward_layouts(g, false, Compute::kFloat32, data, weight, out);
       std::vector<float> y(out.bytes() / sizeof(float));
       const auto addend = moved(c.dy, plain, out);
       run_kernel(make_conv_forward(g, data, weight, &bias, out, post_ops, false),

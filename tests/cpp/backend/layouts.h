@@ -23,7 +23,7 @@ inline symbind::TensorDesc chosen_layout(int64_t n, int64_t channels, int64_t h,
   symbind::TensorDesc data{{n, from, h, w}, symbind::DType::kFloat32, nullptr};
   symbind::TensorDesc weight{{channels, from, 1, 1}, symbind::DType::kFloat32, nullptr};
   symbind::TensorDesc out{{n, channels, h, w}, symbind::DType::kFloat32, nullptr};
-  symbind::choose_conv_forward_layouts(g, true, data, weight, out);
+  symbind::choose_conv_forward_layouts(g, true, symbind::Compute::kFloat32, data, weight, out);
   return out;
 }
 
