@@ -155,7 +155,7 @@ class DataParallelExecutorManager:
         self.execgrp_bucket = {train_data.default_bucket_key: group} if sym_gen is not None else {}
 
     def install_monitor(self, monitor):
-        """Installs a monitor on all executors. Raises MXNetError with buckets, which have too many."""
+        """Installs a monitor on all executors. Raises NotImplementedError with buckets, as MXNet does."""
         if self.sym_gen is not None:
             raise NotImplementedError("[DataParallelExecutorManager] a monitor cannot watch buckets")
         for executor in self.execgrp.train_execs:

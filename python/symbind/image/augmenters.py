@@ -79,7 +79,7 @@ class Augmenter:
         return json.dumps([type(self).__name__.lower(), self._kwargs])
 
     def __call__(self, src: Any) -> Any:
-        """Return the changed image."""
+        """Return the changed image. Subclasses implement this; the base class raises NotImplementedError."""
         raise NotImplementedError(f"{type(self).__name__} has to implement __call__")
 
 

@@ -51,7 +51,7 @@ class DetAugmenter:
         return json.dumps([type(self).__name__.lower(), self._kwargs])
 
     def __call__(self, src: NDArray, label: np.ndarray) -> tuple[NDArray, np.ndarray]:
-        """Return the changed image and label."""
+        """Return the changed image and label. Subclasses implement this; here, raise NotImplementedError."""
         raise NotImplementedError(f"{type(self).__name__} has to implement __call__")
 
 
